@@ -1,6 +1,7 @@
 """Answering a customer by itself after a draft, where the account allows it."""
 
 import logging
+from dataclasses import replace
 from uuid import UUID
 
 from hummdesk.ai.automatic import Case, decide
@@ -13,18 +14,20 @@ from hummdesk.storage.runs import ClaimedRun
 log = logging.getLogger(__name__)
 
 
-async def consider(database: Database, run: ClaimedRun, draft: Draft) -> bool:
-    """Send the draft, hand its conversation over, or do nothing; return whether it was sent.
+async def consider(database: Database, run: ClaimedRun, draft: Draft, *, is_fallback: bool = False) -> bool:
+    """Send the draft, hand its conversation over, or do nothing; return whether the message has an automatic answer.
 
-    Repeating it after a failure sends no second answer.
+    Repeating it after a failure sends no second answer, and does not count the message as one after its answer.
     """
     if not run.is_automatic:
         return False
+    if is_fallback:  # the simulation has proven the drafts of the account's provider only
+        draft = replace(draft, content=None)
     conversation_id, account_id = run.message.conversation_id, run.account_id
     async with database.account(account_id) as tx:
-        found = await automatic.case(tx, conversation_id=conversation_id, message_id=run.message.id)
-        if found is None:
-            return False
+        found = await automatic.case(tx, run)
+        if found is None or found["is_answered"] or not found["is_current"]:
+            return found is not None and found["is_answered"]
         case = Case(
             thresholds={name: one["minConfidence"] for name, one in found["categories"].items()},
             category=found["category"],

@@ -20,6 +20,7 @@ from hummdesk.storage.changes import changed_fields
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.messages import NewMessage
 from hummdesk.storage.queries import load
+from hummdesk.storage.runs import ClaimedRun
 
 queries = load("automatic")
 
@@ -144,9 +145,12 @@ async def _require_proof(tx: Transaction, number: int, category: str, threshold:
         raise Invalid(details={f"categories.{number}.simulationId": [fault]})
 
 
-async def case(tx: Transaction, *, conversation_id: UUID, message_id: UUID) -> dict[str, Any] | None:
-    """What decides about an answer to a message; None if the account has none enabled."""
-    row: dict[str, Any] | None = await queries.case(tx, conversation_id=conversation_id, message_id=message_id)
+async def case(tx: Transaction, run: ClaimedRun) -> dict[str, Any] | None:
+    """Lock the conversation; return what decides about an answer after a draft, None if none is enabled."""
+    conversation_id, message = run.message.conversation_id, run.message
+    await conversations.lock(tx, viewer=_machine(run.account_id, ""), conversation_id=conversation_id)
+    about = {"conversation_id": conversation_id, "message_id": message.id, "seq": message.seq}
+    row: dict[str, Any] | None = await queries.case(tx, **about, run_id=run.id, attempt=run.attempts)
     return row
 
 

@@ -25,9 +25,10 @@ WHERE ai_simulations.account_id = current_account()
   AND ai_simulated_drafts.outcome = 'drafted'
   AND ai_simulated_drafts.confidence >= :min_confidence;
 
--- name: case(conversation_id, message_id)^
--- What decides about an automatic answer to a message: the settings, the classification, and what was answered before. No
--- row: the account has none enabled, or the message is not classified.
+-- name: case(conversation_id, message_id, seq, run_id, attempt)^
+-- What decides about an automatic answer to the message of a draft run: the settings, the classification, whether the
+-- attempt still runs and the message is the newest public one of an open conversation, and what was answered before. No
+-- row: the account has none enabled, or the message is not classified. The caller has locked the conversation.
 SELECT
     automatic_answers.categories,
     accounts.name AS account_name,
@@ -36,10 +37,24 @@ SELECT
     COALESCE(state.answers, 0) AS answers,
     COALESCE(state.failures, 0) AS failures,
     state.verdict,
-    state.handed_over_at IS NOT NULL AS is_handed_over
+    state.handed_over_at IS NOT NULL AS is_handed_over,
+    COALESCE(state.last_seq > :seq, false) AS is_answered,
+    conversations.status = 'open'
+    AND conversations.last_public_seq = :seq
+    AND EXISTS (
+        SELECT
+        FROM ai_runs
+        WHERE ai_runs.account_id = current_account()
+          AND ai_runs.id = :run_id
+          AND ai_runs.attempts = :attempt
+          AND ai_runs.status = 'running'
+    ) AS is_current
 FROM automatic_answers
 JOIN accounts
   ON accounts.account_id = current_account()
+JOIN conversations
+  ON conversations.account_id = current_account()
+ AND conversations.id = :conversation_id
 CROSS JOIN LATERAL (
     SELECT id
     FROM ai_runs
@@ -137,12 +152,20 @@ WHERE account_id = current_account()
 RETURNING failures, handed_over_at IS NOT NULL AS is_handed_over;
 
 -- name: hand_over(conversation_id, reason)^
--- Record that the conversation was handed over to people, once, and unless a person has answered: it is theirs already.
+-- Record that the conversation was handed over to people, once, unless a person has answered, whose it is already, or it is
+-- continued in another one.
 UPDATE automatic_conversations
 SET handed_over_at = clock_timestamp(), reason = :reason
 WHERE account_id = current_account()
   AND conversation_id = :conversation_id
   AND handed_over_at IS NULL
+  AND NOT EXISTS (
+      SELECT
+      FROM conversations
+      WHERE conversations.account_id = current_account()
+        AND conversations.id = :conversation_id
+        AND conversations.continued_in IS NOT NULL
+  )
   AND NOT EXISTS (
       SELECT
       FROM messages

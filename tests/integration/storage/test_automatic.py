@@ -175,6 +175,19 @@ async def test_conversation_that_a_person_has_answered_is_not_handed_over(accoun
         assert not await automatic.hand_over(tx, account.id, account.conversation, "low_score")
 
 
+async def test_conversation_that_is_continued_in_another_one_stays_closed(account: Account) -> None:
+    await allow(account)
+    await send(account, answer_to((await account.send(account.customer)).message))
+    target = await account.start(account.customer)
+    await account.execute(
+        "UPDATE conversations SET status = 'closed', continued_in = %(target)s WHERE id = %(conversation)s",
+        target=target,
+    )
+    assert not await judge(account, "person")
+    rows = await account.execute("SELECT status, continued_in FROM conversations WHERE id = %(conversation)s")
+    assert rows == [("closed", target)]
+
+
 async def test_resolved_are_only_those_with_72_hours_of_silence(account: Account) -> None:
     await allow(account)
     old: list[UUID] = []

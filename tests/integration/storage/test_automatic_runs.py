@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -54,9 +55,52 @@ async def status(workflow: RunWorkflow) -> tuple[str, UUID | None]:
 async def test_unassigned_message_of_an_allowed_category_is_answered(workflow: RunWorkflow) -> None:
     run = await draft_of(workflow, await classify(workflow, "billing"))
     assert await consider(workflow.worker, run, DRAFT)
-    assert not await consider(workflow.worker, run, DRAFT), "the next attempt of the run"
     assert await workflow.end(run, "superseded")
     assert await status(workflow) == ("pending", None)
+
+
+async def test_attempt_after_a_killed_one_neither_answers_again_nor_hands_over(workflow: RunWorkflow) -> None:
+    low = replace(DRAFT, confidence=0.5)
+    for retried in (DRAFT, low):
+        run = await draft_of(workflow, await classify(workflow, "billing"))
+        assert await consider(workflow.worker, run, DRAFT)
+        assert await consider(workflow.worker, run, retried), "the answer was sent"
+        await workflow.end(run, "superseded")
+        assert await status(workflow) == ("pending", None)
+    rows = await workflow.account.execute("SELECT answers, failures, reason FROM automatic_conversations")
+    assert rows == [(2, 1, None)]
+
+
+async def test_draft_of_a_run_that_has_ended_is_not_sent(workflow: RunWorkflow) -> None:
+    """A message that the draft may quote was withdrawn, for instance."""
+    run = await draft_of(workflow, await classify(workflow, "billing"))
+    await workflow.end(run, "superseded")
+    assert not await consider(workflow.worker, run, DRAFT)
+    assert await workflow.account.execute("SELECT FROM automatic_conversations") == []
+
+
+@pytest.mark.parametrize("change", ["closed", "newer"])
+async def test_conversation_that_has_changed_since_the_question_is_not_handed_over(
+    workflow: RunWorkflow, change: str
+) -> None:
+    first = await draft_of(workflow, await classify(workflow, "billing"))
+    assert await consider(workflow.worker, first, DRAFT)
+    await workflow.end(first, "superseded")
+    second = await draft_of(workflow, await classify(workflow, "billing"))
+    if change == "closed":
+        await workflow.account.execute("UPDATE conversations SET status = 'closed' WHERE id = %(conversation)s")
+    else:
+        await workflow.account.send(workflow.account.customer, "I have found it")
+    before = await status(workflow)
+    assert not await consider(workflow.worker, second, replace(DRAFT, confidence=0.5))
+    assert await status(workflow) == before
+    assert await workflow.account.execute("SELECT reason FROM automatic_conversations") == [(None,)]
+
+
+async def test_draft_of_the_fallback_is_not_sent(workflow: RunWorkflow) -> None:
+    run = await draft_of(workflow, await classify(workflow, "billing"))
+    assert not await consider(workflow.worker, run, DRAFT, is_fallback=True)
+    assert await workflow.account.execute("SELECT FROM automatic_conversations") == []
 
 
 async def test_message_of_another_category_gets_no_draft_without_an_agent(workflow: RunWorkflow) -> None:
@@ -77,7 +121,6 @@ async def test_angry_message_after_an_automatic_answer_hands_over(workflow: RunW
 
 async def test_draft_below_the_threshold_is_left_to_people(workflow: RunWorkflow) -> None:
     run = await draft_of(workflow, await classify(workflow, "billing"))
-    low = Draft(content="Maybe.", confidence=0.5, reasoning="", citations=DRAFT.citations)
-    assert not await consider(workflow.worker, run, low)
+    assert not await consider(workflow.worker, run, replace(DRAFT, confidence=0.5))
     assert await status(workflow) == ("open", None)
     assert await workflow.account.execute("SELECT FROM automatic_conversations") == []

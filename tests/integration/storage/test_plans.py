@@ -692,7 +692,12 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("simulations.store_topics", {"id": SIMULATED, "topics": TOPICS}, 0),
     ("simulations.topics", {"id": md5("2simulation2"), "limit": 100, "length": 100}, 120),
     ("automatic.proven", {"simulation_id": SIMULATED, "category": "billing", "min_confidence": 0.9}, 3_100),
-    ("automatic.case", {"conversation_id": md5("2conversation7"), "message_id": md5(f"{md5('2conversation7')}/1")}, 5),
+    (
+        "automatic.case",
+        {"conversation_id": md5("2conversation7"), "message_id": md5(f"{md5('2conversation7')}/1"), "seq": 1}
+        | {"run_id": new_id(), "attempt": 1},
+        7,
+    ),
     ("automatic.may_answer", IN_BUSY | {"seq": 20_000, "category": "billing", "confidence": 0.9}, 10),
     ("automatic.answered", IN_BUSY | {"category": "billing", "failures": 0, "seq": 1}, 0),
     ("automatic.judge", IN_BUSY | {"verdict": "no"}, 2),
