@@ -13,7 +13,7 @@ from uuid import UUID
 
 from hummdesk.ai import comparison, knowledge_base
 from hummdesk.ai.topics import MAX_QUESTIONS, topics
-from hummdesk.core.broker import QUEUE_KEYS, lease_seconds
+from hummdesk.core.broker import QUEUE_KEYS, active_queues, lease_seconds
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import ModelCall
 from hummdesk.storage import ai_budgets, simulations
@@ -25,7 +25,6 @@ from tasks.drafting import HISTORY_LIMIT, ask_for_draft
 log = logging.getLogger(__name__)
 
 STEP_SECONDS = 2.0
-LIVE_QUEUES = [key for queue, key in QUEUE_KEYS.items() if queue != "bulk"]
 LIVE_PAUSE_SECONDS = 2.0
 """Delay of the next step while live runs wait for workers."""
 BUDGET_REACHED = "The cost has reached the maximum of the simulation"
@@ -119,8 +118,9 @@ async def _finish(worker: WorkerContext, step: ClaimedStep) -> None:
 
 
 async def _is_live_work_waiting(worker: WorkerContext) -> bool:
-    for key in LIVE_QUEUES:
-        if await worker.queues.length(key):
+    """Only in queues that have workers: tasks of a provider that was removed stay in its queue."""
+    for queue in active_queues(worker.settings):
+        if queue != "bulk" and await worker.queues.length(QUEUE_KEYS[queue]):
             return True
     return False
 
@@ -153,6 +153,8 @@ async def _draft(worker: WorkerContext, step: ClaimedStep, question: Question) -
         cost_usd=cost,
         unpriced=unpriced,
     )
+    if answered.fallback is not None:  # drafts of two providers in one table would prove nothing
+        return replace(found, outcome="failed", confidence=None)
     if draft.content is None:
         return found
     first = draft.citations[0] if draft.citations else None

@@ -13,14 +13,14 @@ from hummdesk.ai.text import new_text, readable, words
 MAX_WORDS = 400
 """Words of each text that the edit distance compares: the time grows with their square."""
 
-_LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+_LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+", re.IGNORECASE)
 _DATE = re.compile(r"\b(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}([./])\d{1,2}\1(?:\d{4}|\d{2}))(?!\d)")
 _CURRENCIES = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY", "₹": "INR"} | {
     code: code for code in ("EUR", "USD", "GBP", "JPY", "INR", "CHF", "PLN", "SEK", "NOK", "DKK", "TRY")
 }
 _CURRENCY = "|".join(map(re.escape, _CURRENCIES))
 _NUMBER = r"\d+(?:[.,:  ’']\d{3}(?!\d))*(?:[.,:]\d+)?"
-_AMOUNT = re.compile(rf"({_CURRENCY})\s?({_NUMBER})|({_NUMBER})\s?({_CURRENCY})(?!\w)")
+_AMOUNT = re.compile(rf"({_CURRENCY})\s?({_NUMBER})|(?<!\d)({_NUMBER})\s?({_CURRENCY})(?!\w)")
 _PLAIN = re.compile(rf"{_NUMBER}\s?%?")
 _TRAILING = ".,;:!?…"
 

@@ -22,6 +22,8 @@ from hummdesk.storage.run_dispatch import DueRun
 BATCH = 200
 LEARNING_INTERVAL_SECONDS = 2.0
 """Shortest time between two tasks that update the knowledge of one account."""
+MAX_WAITING_STEPS = 4
+"""No step of a simulation is sent while so many bulk tasks wait."""
 ALL_KINDS: tuple[RunKind, ...] = get_args(RunKind)
 OPEN_STATUSES = ("pending", "published", "running")
 
@@ -101,10 +103,16 @@ class Dispatcher:
         self._learning = recent | dict.fromkeys(accounts, now)
 
     async def simulate(self) -> None:
-        """Send the steps of simulations that are due. A lost step is due again after its lease."""
+        """Send steps of simulations that are due, as workers can take them. A lost step is due again after its lease.
+
+        More steps would wait for longer than their leases, and be lost, and delay the updates of knowledge.
+        """
+        free = MAX_WAITING_STEPS - await self._queues.length(QUEUE_KEYS["bulk"])
+        if free <= 0:
+            return
         lease = lease_seconds(self._settings)
         async with self._database.all_accounts() as tx:
-            due = await simulations.take_due(tx, limit=BATCH, lease_seconds=lease)
+            due = await simulations.take_due(tx, limit=free, lease_seconds=lease)
         if due:
             await asyncio.to_thread(self._send_steps, due)
 

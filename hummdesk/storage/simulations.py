@@ -330,10 +330,10 @@ async def release(tx: Transaction, id: UUID, *, seconds: float) -> None:
 
 async def finish(tx: Transaction, id: UUID, *, error: str | None = None) -> None:
     """End a simulation, unless it was cancelled. With an error, the rest of its questions has no result."""
-    if error is None:
+    ended = await queries.finish(tx, id=id, status="done" if error is None else "failed", error=error)
+    if ended is not None and error is None:
         async for _ in queries.fail_open(tx, id=id):
             pass
-    await queries.finish(tx, id=id, status="done" if error is None else "failed", error=error)
 
 
 _NOTHING: dict[str, Any] = dict.fromkeys(

@@ -302,7 +302,8 @@ JOIN messages AS question
  AND question.id = begun.message_id;
 
 -- name: store(id, draft)^
--- Store the draft of a question, given as a JSON object, unless it has one, and count it.
+-- Store the draft of a question, given as a JSON object, unless it has one, and count it. The simulation is locked before
+-- its draft, as when it is deleted.
 WITH draft AS (
     SELECT *
     FROM json_to_record(:draft::json) AS draft (
@@ -322,6 +323,12 @@ WITH draft AS (
         cost_usd numeric,
         unpriced integer
     )
+), held AS (
+    SELECT id
+    FROM ai_simulations
+    WHERE account_id = current_account()
+      AND id = :id
+    FOR NO KEY UPDATE
 ), stored AS (
     UPDATE ai_simulated_drafts
     SET
@@ -339,8 +346,9 @@ WITH draft AS (
         reply_words = draft.reply_words,
         cost_usd = draft.cost_usd
     FROM draft
+    CROSS JOIN held
     WHERE ai_simulated_drafts.account_id = current_account()
-      AND ai_simulated_drafts.simulation_id = :id
+      AND ai_simulated_drafts.simulation_id = held.id
       AND ai_simulated_drafts.message_id = draft.message_id
       AND ai_simulated_drafts.outcome IS NULL
     RETURNING ai_simulated_drafts.message_id

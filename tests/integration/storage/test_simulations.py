@@ -18,7 +18,7 @@ from hummdesk.core.ids import new_id
 from hummdesk.core.models import ModelCall, TokenUsage
 from hummdesk.storage import simulations
 from hummdesk.storage.database import Database
-from hummdesk.storage.simulations import Simulation
+from hummdesk.storage.simulations import SimulatedDraft, Simulation
 from tasks import simulation as steps
 from tasks.context import WorkerContext
 from tasks.provider_choice import ProviderAnswer
@@ -145,7 +145,10 @@ async def worker(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def simulator(account: Account, relay: Database, worker: Database) -> Simulator:
+async def simulator(account: Account, relay: Database, worker: Database, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    """Its steps do not end early on a machine that stands still."""
+    monkeypatch.setattr(steps, "STEP_SECONDS", 60.0)
+    monkeypatch.setattr(steps, "LIVE_PAUSE_SECONDS", 60.0)
     return Simulator(account, relay, worker)
 
 
@@ -211,6 +214,14 @@ async def test_abstention_and_failure_are_counted_without_a_draft(simulator: Sim
     failed = await simulator.run(await simulator.start())
     totals = [(await simulator.figures(one.id))["total"] for one in (abstained, failed)]
     assert [(one["questions"], one["drafted"], one["failed"]) for one in totals] == [(2, 0, 0), (2, 0, 2)]
+
+
+async def test_draft_of_the_fallback_counts_as_failed_with_its_cost(simulator: Simulator, account: Account) -> None:
+    await talk(account)
+    simulator.providers.fallback, simulator.providers.cost = "failed", "0.1"
+    found = await simulator.run(await simulator.start())
+    total = (await simulator.figures(found.id))["total"]
+    assert (total["drafted"], total["failed"], found.cost_usd) == (0, 2, Decimal("0.2"))
 
 
 async def test_machine_replies_are_no_answers_of_agents(simulator: Simulator, account: Account) -> None:
@@ -324,6 +335,38 @@ async def test_simulation_is_seen_and_removed_by_its_account_only(
     async with account.tx() as tx:
         await simulations.remove(tx, account.admin, simulation)
         assert await simulations.newest(tx) == []
+
+
+async def test_simulation_that_is_removed_meanwhile_does_not_block_its_step(
+    simulator: Simulator, account: Account
+) -> None:
+    """The step waits for the simulation before it locks the draft, which is deleted after the simulation."""
+    await talk(account)
+    simulation = await simulator.start(max_conversations=1)
+    [step] = await simulator.due()
+    async with simulator.worker.account(account.id) as tx:
+        claimed = await simulations.claim(tx, id=simulation, step=step[2], lease_seconds=60)
+        assert claimed is not None
+        await simulations.plan(tx, claimed)
+        question = await simulations.take_question(tx, simulation, history_limit=1)
+        assert question is not None
+    draft = SimulatedDraft(message_id=question.message_id, outcome="abstained")
+    patient = Database(account.url, role="hummdesk_worker", size=1, timeout=60)
+    await patient.open()
+
+    async def store() -> Decimal | None:
+        async with patient.account(account.id) as tx:
+            return await simulations.store(tx, simulation, draft)
+
+    async with account.tx() as tx:
+        await tx.execute("SELECT FROM ai_simulations WHERE id = %s FOR UPDATE", (simulation,))
+        storing = asyncio.create_task(store())
+        waits = "SELECT FROM pg_stat_activity WHERE %(holder)s = ANY (pg_blocking_pids(pid))"
+        while not await account.execute(waits, holder=tx.info.backend_pid):
+            await asyncio.sleep(0.01)
+        await simulations.remove(tx, account.admin, simulation)
+    assert await storing is None
+    await patient.close()
 
 
 async def test_only_the_newest_simulations_are_kept(simulator: Simulator, account: Account) -> None:

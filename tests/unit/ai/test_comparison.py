@@ -1,5 +1,7 @@
 """What a comparison of a draft with a reply counts."""
 
+import time
+
 import pytest
 
 from hummdesk.ai.comparison import MAX_WORDS, compare, facts
@@ -53,3 +55,10 @@ def test_long_texts_are_compared_by_their_beginnings() -> None:
     words = "word " * (MAX_WORDS * 2)
     assert compare(words, words, "").edit_distance == 0.0
     assert compare("", "", "").edit_distance == 0.0
+
+
+@pytest.mark.parametrize("text", ["a" * 50_000, "7" * 50_000])
+def test_facts_of_a_long_text_without_spaces_take_time_that_grows_with_its_length(text: str) -> None:
+    started = time.process_time()
+    facts(text)
+    assert time.process_time() - started < 1

@@ -1,0 +1,42 @@
+"""Which steps of simulations the relay sends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+
+from hummdesk.core.config import Settings
+from hummdesk.relay.dispatcher import MAX_WAITING_STEPS, Dispatcher
+
+
+@dataclass
+class Queues:
+    waiting: int
+
+    async def length(self, _key: str) -> int:
+        return self.waiting
+
+
+class NoDatabase:
+    @asynccontextmanager
+    async def all_accounts(self) -> AsyncIterator[None]:
+        yield None
+
+
+@pytest.mark.parametrize("waiting", [0, 1, MAX_WAITING_STEPS, 100])
+def test_simulate_with_waiting_bulk_tasks_takes_no_more_steps_than_are_free(
+    monkeypatch: pytest.MonkeyPatch, waiting: int
+) -> None:
+    limits: list[int] = []
+
+    async def take_due(_tx: object, *, limit: int, lease_seconds: float) -> list[Any]:
+        limits.append(limit)
+        return []
+
+    monkeypatch.setattr("hummdesk.storage.simulations.take_due", take_due)
+    dispatcher = Dispatcher(Settings(), cast(Any, NoDatabase()), cast(Any, Queues(waiting)))
+    asyncio.run(dispatcher.simulate())
+    assert limits == ([MAX_WAITING_STEPS - waiting] if waiting < MAX_WAITING_STEPS else [])
