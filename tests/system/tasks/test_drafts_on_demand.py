@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -21,6 +22,9 @@ QUESTION = "The zip of my jacket is broken. How do I send it to you for repair?"
 QUIET_SECONDS = 600.0
 """Longer than a test, so that a draft that waits for further messages would be missing."""
 CLAIM_SECONDS = 3.0
+PATIENT: dict[str, Any] = {"ai_soft_limit_seconds": 12.0, "ai_hard_limit_seconds": 16.0, "ai_deadline_seconds": 90.0}
+"""Limits that the first draft of a process does not reach on a busy machine: it indexes the account's knowledge, and
+encodes the sentences of its articles."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,7 @@ async def pipeline(
 ) -> AsyncIterator[Pipeline]:
     name = await servers.clone(template)
     quick = fast_failing(settings, servers.cluster.url(name), await private_redis(settings))
-    quick = replace(quick, ai_quiet_seconds=QUIET_SECONDS, ai_hard_limit_seconds=4.0)
+    quick = replace(quick, ai_quiet_seconds=QUIET_SECONDS, **PATIENT)
     async with pipeline_of(quick, tmp_path_factory.mktemp("marks")) as desk, desk.relay(), desk.worker():
         yield desk
     await servers.drop(name)
