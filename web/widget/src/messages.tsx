@@ -189,7 +189,7 @@ function Bubble({ chat, message, isRead }: { chat: Chat; message: Message; isRea
   );
 }
 
-/** Says that no person has written this, and asks below the last message whether it helped. */
+/** Says that no person has written this, and asks below the AI's last answer whether it helped. */
 function Automatic({ chat, message }: { chat: Chat; message: Message }) {
   const [isJudged, setJudged] = useState(false);
   const [isHandedOver, setHandedOver] = useState(false);
@@ -204,16 +204,17 @@ function Automatic({ chat, message }: { chat: Chat; message: Message }) {
     </button>
   );
   const isLast = message === chat.history?.messages.at(-1);
+  const isOfAI = message.senderType === "system" && typeof message.metadata.runId === "string"; // and of no other machine
   return (
     <p class="automatic">
       <small>{t("widget.automatic")}</small>
-      {isLast && !isJudged && (
+      {isOfAI && isLast && !isJudged && (
         <>
           {" "}
           {t("widget.automatic.ask")} {button("yes")} {button("no")}
         </>
       )}{" "}
-      {isHandedOver ? t("widget.automatic.handedOver") : button("person")}
+      {isHandedOver ? t("widget.automatic.handedOver") : isOfAI && button("person")}
     </p>
   );
 }

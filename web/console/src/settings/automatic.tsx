@@ -2,11 +2,13 @@
 
 import type { AutomaticAnswers, AutomaticCounts, SimulationResult } from "@hummdesk/client/rest";
 import { number, t } from "@hummdesk/texts";
+import { useState } from "preact/hooks";
 import { PageLink } from "../components/page-link";
 import { settingsPath } from "../settings-sections";
+import { useStore } from "../state/context";
 import { useEdited } from "./editing";
 import { useLoaded } from "./loading";
-import { Action, Page, Ready, Select } from "./parts";
+import { Action, failureText, Page, Ready, Select } from "./parts";
 import { Share, Table } from "./simulations";
 
 const DAYS = 30;
@@ -36,7 +38,12 @@ export function Automatic() {
               </Action>
             </div>
             <Ready of={simulation}>
-              {({ result }) => (result ? <Thresholds settings={settings} result={result} save={save} /> : <None />)}
+              {({ result }) => (
+                <>
+                  {!result && <None />}
+                  <Thresholds settings={settings} result={result} save={save} />
+                </>
+              )}
             </Ready>
           </>
         )}
@@ -55,16 +62,26 @@ function None() {
   );
 }
 
+// The categories of the simulation, and those in use that it does not have.
 function Thresholds(props: {
   settings: AutomaticAnswers;
-  result: SimulationResult;
+  result: SimulationResult | undefined;
   save: (changed: AutomaticAnswers) => Promise<void>;
 }) {
   const { settings, result, save } = props;
+  const store = useStore();
+  const [failures, setFailures] = useState(0);
+  const simulated = result?.categories ?? [];
+  const names = [...new Set([...simulated, ...settings.categories].map(({ category }) => category))];
+  if (names.length === 0) return null;
   const choose = (category: string, value: string) => {
     const others = settings.categories.filter((one) => one.category !== category);
-    const chosen = value === OFF ? [] : [{ category, minConfidence: Number(value), simulationId: result.id }];
-    return save({ ...settings, categories: [...others, ...chosen] });
+    const chosen =
+      value === OFF || !result ? [] : [{ category, minConfidence: Number(value), simulationId: result.id }];
+    return save({ ...settings, categories: [...others, ...chosen] }).catch((failure: unknown) => {
+      store.showToast(failureText(failure));
+      setFailures(failures + 1); // shows the stored choice again
+    });
   };
   return (
     <Table
@@ -76,27 +93,27 @@ function Thresholds(props: {
         t("settings.automatic.from"),
       ]}
     >
-      {result.categories.map((one) => {
-        const used = settings.categories.find(({ category }) => category === one.category)?.minConfidence;
-        const choices = used === undefined || CHOICES.includes(used) ? CHOICES : [used, ...CHOICES];
+      {names.map((name) => {
+        const figures = simulated.find(({ category }) => category === name);
+        const used = settings.categories.find(({ category }) => category === name)?.minConfidence;
+        const choices = [...new Set([...(used === undefined ? [] : [used]), ...(figures ? CHOICES : [])])].sort(
+          (a, b) => a - b,
+        );
         return (
-          <tr key={one.category}>
-            <th scope="row">{one.category}</th>
-            <td>
-              <Share of={one.questions} part={one.drafted} />
-            </td>
-            <td>
-              <Share of={one.facts} part={one.keptFacts} />
-            </td>
+          <tr key={name}>
+            <th scope="row">{name}</th>
+            <td>{figures ? <Share of={figures.questions} part={figures.drafted} /> : "–"}</td>
+            <td>{figures ? <Share of={figures.facts} part={figures.keptFacts} /> : "–"}</td>
             <td>
               <Select
+                key={failures}
                 label={t("settings.automatic.from")}
                 value={used === undefined ? OFF : String(used)}
                 choices={[
                   { value: OFF, label: t("settings.automatic.never") },
                   ...choices.map((value) => ({ value: String(value), label: number(value) })),
                 ]}
-                change={(value) => void choose(one.category, value)}
+                change={(value) => void choose(name, value)}
               />
             </td>
           </tr>
