@@ -368,6 +368,29 @@ test("text that is written before the list arrives replaces no unsent text", asy
   assert.deepEqual([chat.draft, drafts.read("a"), drafts.read()], ["for a", "for a", "typed"]);
 });
 
+test("text in the field goes to the conversation that continues the shown one, and replaces none", async () => {
+  const { chat, client } = await chatOf([conversation("a", 1, 0), conversation("b", 1, 0, "2026-11-30T09:00:00.000Z")]);
+  const drafts = new Drafts(storage());
+  drafts.write("kept", "b");
+  chat.setDraft("typed");
+  client.handlers.continued({ conversationId: "a", continuedIn: "b" });
+  assert.deepEqual([chat.conversationId, chat.draft, drafts.read("a")], ["b", "kept\ntyped", ""]);
+});
+
+test("a message that is changed is changed beside the closed chat and in the list", async () => {
+  const { chat, client } = await chatOf([conversation("a", 0, 0)]);
+  chat.close();
+  const sent = { ...message("a", 1), messageId: "m", content: "It arives" };
+  client.handlers.message(sent);
+  const change = (now) => {
+    client.histories.set("a", { messages: [{ ...sent, ...now }] });
+    client.handlers.updated({ conversationId: "a", messageId: "m" });
+    return [chat.preview?.content, chat.conversations.get("a").lastMessage.content];
+  };
+  assert.deepEqual(change({ content: "It arrives" }), ["It arrives", "It arrives"]);
+  assert.deepEqual(change({ content: "", erased: true, withdrawn: true }), [undefined, ""]);
+});
+
 test("files and messages that are added while a conversation starts belong to it", async () => {
   const begun = uploadsOf();
   const { chat, client } = await chatOf();

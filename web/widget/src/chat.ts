@@ -6,6 +6,7 @@ import {
   type ErrorReport,
   type History,
   type Message,
+  type MessageUpdate,
   type PendingMessage,
   type QueuePlace,
   RequestError,
@@ -368,7 +369,7 @@ export class Chat {
       this.changed();
     });
     client.on("message", (message) => this.onMessage(message));
-    client.on("updated", () => this.changed());
+    client.on("updated", (change) => this.onUpdated(change));
     client.on("reloaded", () => this.changed());
     client.on("read", () => this.changed());
     client.on("activity", () => this.changed());
@@ -392,7 +393,7 @@ export class Chat {
     this.conversations.change(conversationId, { status: "closed", continuedIn });
     if (conversationId === this.conversationId) {
       this.setDraft("");
-      if (draft) this.drafts.write(draft, continuedIn);
+      if (draft) this.drafts.write([this.drafts.read(continuedIn), draft].filter(Boolean).join("\n"), continuedIn);
       this.show(continuedIn);
     }
     this.changed();
@@ -593,6 +594,15 @@ export class Chat {
       this.markRead();
     }
     this.reportUnread();
+    this.changed();
+  }
+
+  /** Show a changed message as it is now beside the closed chat and in the list of conversations, too. */
+  private onUpdated({ conversationId, messageId }: MessageUpdate): void {
+    const message = this.client?.history(conversationId)?.messages.find((one) => one.messageId === messageId);
+    if (this.preview?.messageId === messageId) this.preview = message?.erased ? undefined : message;
+    if (message && this.conversations.get(conversationId)?.lastMessage?.messageId === messageId)
+      this.conversations.change(conversationId, { lastMessage: message });
     this.changed();
   }
 
