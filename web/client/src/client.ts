@@ -48,8 +48,8 @@ export interface DeskEvents {
   /** A joined conversation was moved or changed; its history has the line already. */
   activity: Activity;
   /**
-   * A conversation is continued in another one of the same customer, which receives the customer's messages. Messages
-   * that are not sent yet have been addressed to it.
+   * A conversation is continued in another one of the same customer, which receives the customer's messages. The pending
+   * messages of a customer are listed with it already.
    */
   continued: { conversationId: string; continuedIn: string };
   /** A participant has read up to a message. */
@@ -349,13 +349,15 @@ export class DeskClient extends Emitter<DeskEvents> {
 
   private async send(message: SendMessage): Promise<Receipt> {
     const receipt = await this.request("send_message", message);
-    if (receipt.conversationId !== message.conversationId)
-      this.continue(message.conversationId, receipt.conversationId);
+    const [conversationId, continuedIn] = [message.conversationId, receipt.conversationId];
+    if (continuedIn !== conversationId && this.outbox.move(conversationId, continuedIn))
+      this.emit("continued", { conversationId, continuedIn });
     return receipt;
   }
 
+  /** The messages of staff stay where they are. */
   private continue(conversationId: string, continuedIn: string): void {
-    this.outbox.move(conversationId, continuedIn);
+    if (this.person?.role === "customer") this.outbox.move(conversationId, continuedIn);
     this.emit("continued", { conversationId, continuedIn });
   }
 

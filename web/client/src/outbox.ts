@@ -8,6 +8,11 @@ export interface PendingMessage extends SendMessage {
   clientMessageId: string;
   /** When it was written, in ISO 8601. */
   writtenAt: string;
+  /**
+   * The conversation that it was written to, if another one continues that. It is sent there: the server delivers it to
+   * the other one, and finds it if it was stored before.
+   */
+  writtenTo?: string;
   /** Why the server refused it. A refused message is not sent again unless {@link Outbox.resend} is called. */
   refusal?: ErrorReport;
 }
@@ -94,12 +99,12 @@ export class Outbox extends Emitter<{ changed: readonly PendingMessage[]; refuse
     if (message.clientMessageId !== undefined) this.discard(message.clientMessageId);
   }
 
-  /** Address the messages of a conversation to the one that continues it. */
-  move(conversationId: string, continuedIn: string): void {
-    if (this.of(conversationId).length === 0) return;
-    const moved = (one: PendingMessage) =>
-      one.conversationId === conversationId ? { ...one, conversationId: continuedIn } : one;
-    this.store(this.pending.map(moved));
+  /** List the messages of a conversation with the one that continues it. Returns whether there are any. */
+  move(conversationId: string, continuedIn: string): boolean {
+    if (this.of(conversationId).length === 0) return false;
+    const moved = (one: PendingMessage) => ({ writtenTo: conversationId, ...one, conversationId: continuedIn });
+    this.store(this.pending.map((one) => (one.conversationId === conversationId ? moved(one) : one)));
+    return true;
   }
 
   /** Apply a change to the messages that the refusal of a pending message quotes. */
@@ -129,9 +134,9 @@ export class Outbox extends Emitter<{ changed: readonly PendingMessage[]; refuse
   }
 
   private async deliver(message: PendingMessage): Promise<void> {
-    const { writtenAt: _, refusal: __, ...payload } = message;
+    const { writtenAt: _, refusal: __, writtenTo: conversationId = message.conversationId, ...payload } = message;
     try {
-      await this.send(payload);
+      await this.send({ ...payload, conversationId });
       this.discard(message.clientMessageId);
       this.backoff = FIRST_BACKOFF_MS;
     } catch (failure) {
@@ -141,7 +146,8 @@ export class Outbox extends Emitter<{ changed: readonly PendingMessage[]; refuse
   }
 
   private refuse(message: PendingMessage, refusal: ErrorReport): void {
-    const refused = { ...message, refusal };
+    const listed = this.pending.find((one) => one.clientMessageId === message.clientMessageId) ?? message;
+    const refused = { ...listed, refusal };
     this.store(this.pending.map((one) => (one.clientMessageId === message.clientMessageId ? refused : one)));
     this.emit("refused", refused);
   }
