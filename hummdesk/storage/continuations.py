@@ -15,8 +15,11 @@ from hummdesk.storage.queries import load
 
 queries = load("continuations")
 
-MOST_STEPS = 20
-"""Conversations that a message passes on its way to the last one of a chain."""
+PASSED = 1_000
+"""Conversations of a chain that are found at a time."""
+
+ATTEMPTS = 20
+"""Attempts to lock the last conversation of a chain, which may be continued meanwhile."""
 
 KINDS = ("continued", "merged")
 """Of the entries in the log of a conversation."""
@@ -32,28 +35,56 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """The conversations that a customer's message passes, the one that receives it last."""
+
+    passed: list[UUID]
+    is_over: bool
+    """The last one was closed for so long that the message opens a follow-up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
     """The ids of what was logged, which are those of the outbox entries, by conversation."""
 
     events: list[tuple[UUID, UUID]]
 
 
-async def follow(tx: Transaction, *, contact: Person, conversation_id: UUID, seconds: float | None) -> Target:
-    """Find where the messages of a contact to a conversation go, and open a follow-up if that was closed for long.
+async def follow(tx: Transaction, *, contact: Person, conversation_id: UUID, seconds: float | None) -> Followed:
+    """Find where the messages of a contact to a conversation go, and lock it until the transaction ends.
 
-    The conversations on the way are locked until the transaction ends. Raises NotFound.
+    Raises NotFound.
     """
-    for _ in range(MOST_STEPS):
-        row = await queries.lock(tx, conversation_id=conversation_id, contact_id=contact.id, seconds=seconds)
+    passed: list[UUID] = []
+    for _ in range(ATTEMPTS):
+        rows = queries.passed(tx, conversation_id=conversation_id, contact_id=contact.id, limit=PASSED)
+        found = [row["id"] async for row in rows]
+        if not found:
+            raise NotFound
+        passed += found
+        # The others are not locked: a merge in the opposite order could wait for one of them.
+        row = await queries.lock(tx, conversation_id=passed[-1], contact_id=contact.id, seconds=seconds)
         if row is None:
             raise NotFound
-        if row["continued_in"] is not None:
-            conversation_id = row["continued_in"]
-        elif row["is_over"]:
-            return await _start(tx, contact, conversation_id)
-        else:
-            return Target(conversation_id=conversation_id)
+        if row["continued_in"] is None:
+            return Followed(passed=passed, is_over=row["is_over"])
+        conversation_id = row["continued_in"]
     raise Unavailable
+
+
+async def start(tx: Transaction, *, contact: Person, conversation_id: UUID) -> Target:
+    """Open a follow-up of a locked conversation."""
+    opened, event_id = new_id(), new_id()
+    await queries.start(
+        tx,
+        conversation_id=conversation_id,
+        id=opened,
+        actor_id=contact.id,
+        actor_type=contact.actor_type,
+        created_event_id=new_id(),
+        event_id=event_id,
+    )
+    return Target(conversation_id=opened, previous_id=conversation_id, event_id=event_id)
 
 
 async def merge(tx: Transaction, *, actor: Person, conversation_id: UUID, target_id: UUID) -> Merged:
@@ -64,8 +95,9 @@ async def merge(tx: Transaction, *, actor: Person, conversation_id: UUID, target
     """
     if conversation_id == target_id:
         raise Invalid(details={"intoConversationId": ["Must be another conversation."]})
-    source = await queries.lock_for_merge(tx, conversation_id=conversation_id)
-    target = await queries.lock_for_merge(tx, conversation_id=target_id)
+    ids = sorted((conversation_id, target_id))  # a merge in the opposite direction locks in the same order
+    found = {one: await queries.lock_for_merge(tx, conversation_id=one) for one in ids}
+    source, target = found[conversation_id], found[target_id]
     if source is None or target is None:
         raise NotFound
     if source["contact_id"] != target["contact_id"]:
@@ -91,17 +123,3 @@ async def merge(tx: Transaction, *, actor: Person, conversation_id: UUID, target
     return Merged(
         events=[(conversation_id, status_event_id), (conversation_id, event_id), (target_id, target_event_id)]
     )
-
-
-async def _start(tx: Transaction, contact: Person, conversation_id: UUID) -> Target:
-    opened, event_id = new_id(), new_id()
-    await queries.start(
-        tx,
-        conversation_id=conversation_id,
-        id=opened,
-        actor_id=contact.id,
-        actor_type=contact.actor_type,
-        created_event_id=new_id(),
-        event_id=event_id,
-    )
-    return Target(conversation_id=opened, previous_id=conversation_id, event_id=event_id)

@@ -35,7 +35,8 @@ REMOVALS = 1_000
 MAX_PENDING_BYTES = 64_000_000
 """Further messages are refused while messages of this size wait to be stored."""
 LOCKED_SENDS = 4
-"""Sends that wait for a locked conversation at a time; each occupies a connection of the pool."""
+"""Sends that wait for a locked conversation, or for the one that continues theirs; each occupies a connection of the
+pool."""
 LOCK_SECONDS = 1.0
 """Longest wait of a send for a locked conversation."""
 
@@ -86,8 +87,8 @@ class MessageWriter:
         match row["outcome"]:
             case "stored":
                 return outgoing.stored(row)
-            case "busy":
-                return await self._send_locked(outgoing)
+            case "busy" | "continued" as outcome:
+                return await self._send_locked(outgoing, outcome)
             case outcome:
                 async with self._database.account(sender.account_id) as tx:
                     return await messages.unstored_result(tx, outgoing, outcome)
@@ -113,8 +114,11 @@ class MessageWriter:
         finally:
             self._pending_bytes -= size
 
-    async def _send_locked(self, outgoing: Outgoing) -> Sent:
-        """Store a message whose conversation is locked by another transaction; the batch does not wait for it."""
+    async def _send_locked(self, outgoing: Outgoing, outcome: str) -> Sent:
+        """Store a message whose conversation is locked by another transaction, or continued in another conversation.
+
+        The batch does not wait for it.
+        """
         try:
             async with asyncio.timeout(LOCK_SECONDS):
                 await self._locked.acquire()
@@ -123,6 +127,8 @@ class MessageWriter:
         try:
             async with self._database.account(outgoing.sender.account_id) as tx:
                 await messages.queries.wait_for_locks(tx, milliseconds=str(int(LOCK_SECONDS * 1000)))
+                if outcome == "continued":
+                    return await messages.unstored_result(tx, outgoing, outcome)
                 return await messages.send_locked(tx, outgoing)
         finally:
             self._locked.release()

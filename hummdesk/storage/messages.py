@@ -379,21 +379,37 @@ async def _conflict(tx: Transaction, outgoing: Outgoing) -> Conflict:
 
 
 async def _send_to_target(tx: Transaction, outgoing: Outgoing) -> Sent:
-    """Store the message of a customer in the conversation that continues the one it was sent to."""
+    """Store the message of a customer in the conversation that continues the one it was sent to.
+
+    A repeated send is found in all conversations on the way: the first one may have gone less far.
+    """
     message, contact = outgoing.message, outgoing.sender
-    target = await continuations.follow(
+    followed = await continuations.follow(
         tx, contact=contact, conversation_id=message.conversation_id, seconds=message.follow_up_seconds
     )
+    first = await _sent_before(tx, outgoing, followed.passed)
+    if first is not None:
+        return first
+    target = Target(conversation_id=followed.passed[-1])
+    if followed.is_over:
+        target = await continuations.start(tx, contact=contact, conversation_id=target.conversation_id)
     there = Outgoing.of(contact, replace(message, conversation_id=target.conversation_id))
     return replace(await send_locked(tx, there), target=target)
 
 
 async def _first_sent(tx: Transaction, outgoing: Outgoing) -> Sent:
+    first = await _sent_before(tx, outgoing, [outgoing.message.conversation_id])
+    if first is None:  # erased meanwhile, or deleted
+        raise NotFound
+    return first
+
+
+async def _sent_before(tx: Transaction, outgoing: Outgoing, conversation_ids: list[UUID]) -> Sent | None:
     row = await queries.sent_before(
         tx,
-        conversation_id=outgoing.message.conversation_id,
+        conversation_ids=conversation_ids,
         sender_id=outgoing.sender.id,
         client_message_id=outgoing.message.client_message_id,
         id=outgoing.message.id,
     )
-    return Sent(message=Message.from_row(row), created=False)
+    return None if row is None else Sent(message=Message.from_row(row), created=False)

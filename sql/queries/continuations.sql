@@ -1,3 +1,24 @@
+-- name: passed(conversation_id, contact_id, limit)
+-- The conversations of a contact that a message to one of them passes, in order: the last one receives it. Nothing is
+-- locked.
+WITH RECURSIVE passed AS (
+    SELECT id, contact_id, continued_in, 1 AS position
+    FROM conversations
+    WHERE account_id = current_account()
+      AND id = :conversation_id
+    UNION ALL
+    SELECT conversations.id, conversations.contact_id, conversations.continued_in, passed.position + 1
+    FROM passed
+    JOIN conversations
+      ON conversations.account_id = current_account()
+     AND conversations.id = passed.continued_in
+    WHERE passed.position < :limit
+)
+SELECT id
+FROM passed
+WHERE contact_id = :contact_id
+ORDER BY position;
+
 -- name: lock(conversation_id, contact_id, seconds)^
 -- Lock a conversation of a contact until the transaction ends; return where the contact's messages go, and whether it was
 -- closed and unchanged for so long that it is not reopened (seconds NULL: never).

@@ -1,8 +1,8 @@
 -- name: write(items)
 -- Store messages of any accounts in the order given, with everything that follows from them. Returns a row for each item
--- with its outcome: stored, repeat, overtaken, missing, erased, continued, busy or again; see storage/message_writer.py. The other
--- columns are meaningful for stored messages only. Behind a busy item all of its conversation are busy, to keep their
--- order.
+-- with its outcome: stored, repeat, overtaken, missing, erased, continued, busy or again; see storage/message_writer.py.
+-- The other columns are meaningful for stored messages only. Behind a busy item all of its conversation are busy, to keep
+-- their order.
 --   item          the JSON recordset, a row for each message
 --   judged        the outcome of each item; locks its conversation, unless another transaction holds it, or has stored
 --                 a message in it or made it another contact's since this statement began
@@ -355,8 +355,8 @@ WHERE account_id = current_account()
   AND conversation_id = :conversation_id
   AND sender_type = 'customer';
 
--- name: sent_before(conversation_id, sender_id, client_message_id, id)^
--- The message that a sender has stored, by its client_message_id or its id.
+-- name: sent_before(conversation_ids, sender_id, client_message_id, id)^
+-- The message that a sender has stored in one of these conversations, by its client_message_id, or anywhere by its id.
 SELECT
     id,
     conversation_id,
@@ -377,9 +377,18 @@ SELECT
     withdrawn
 FROM messages
 WHERE account_id = current_account()
-  AND conversation_id = :conversation_id
   AND sender_id = :sender_id
-  AND (client_message_id = :client_message_id OR id = :id);
+  AND id = ANY(ARRAY(
+      SELECT sent.id
+      FROM messages AS sent
+      WHERE sent.account_id = current_account()
+        AND sent.conversation_id = ANY(:conversation_ids::uuid[])
+        AND sent.sender_id = :sender_id
+        AND sent.client_message_id = :client_message_id
+      UNION ALL
+      SELECT :id::uuid
+  ))
+LIMIT 1;
 
 -- name: wait_for_locks(milliseconds)^
 -- Limit the wait for a lock, until the transaction ends.

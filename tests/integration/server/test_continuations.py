@@ -1,6 +1,7 @@
 """Follow-up conversations, and merges: no message is moved, and none is lost."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import pytest
 from hummdesk.core.ids import new_id
 from hummdesk.relay.receipt_stores import OutboxReceipts
 from hummdesk.server.node import Node
-from hummdesk.storage import continuations
+from hummdesk.storage import continuations, conversations
 from hummdesk.storage.outbox import LOGGED_CHANGE, OutboxEntry
 from tests.integration.server.accounts import Account, Client
 
@@ -18,6 +19,14 @@ FOR_LONG = "14 days 1 minute"
 
 async def send(sender: Client, conversation_id: object, content: str, **more: Any) -> dict[str, Any]:
     return await sender.do("send_message", {"conversationId": str(conversation_id), "content": content} | more)
+
+
+async def send_until_stored(sender: Client, conversation_id: object, content: str) -> dict[str, Any]:
+    """Send a message as a client does, again while the server waits too long for a lock."""
+    payload = {"conversationId": str(conversation_id), "content": content, "clientMessageId": content}
+    while not (answer := await sender.ask("send_message", payload))["ok"]:
+        assert answer["error"]["code"] == "UNAVAILABLE"
+    return answer
 
 
 async def close(account: Account, agent: Client, *, ago: str = "0") -> None:
@@ -75,12 +84,63 @@ async def test_messages_at_once_start_one_follow_up_and_none_is_lost(account: Ac
     agent = await account.connect("agent")
     tabs = await asyncio.gather(*(account.connect("customer") for _ in range(4)))
     await close(account, agent, ago=FOR_LONG)
-    sends = [send(tab, account.conversation, f"{n}") for n, tab in enumerate(tabs * 3)]
+    sends = [send_until_stored(tab, account.conversation, f"{n}") for n, tab in enumerate(tabs * 3)]
     receipts = await asyncio.gather(*sends)
     [follow_up] = {receipt["conversationId"] for receipt in receipts}
     assert sorted(receipt["seq"] for receipt in receipts) == list(range(1, 13))
     assert sorted(await contents(agent, follow_up), key=int) == [str(n) for n in range(12)]
     assert await contents(agent, account.conversation) == []
+
+
+async def test_repeated_message_whose_follow_up_is_continued_itself_returns_the_first_one(account: Account) -> None:
+    agent, customer = await account.connect("agent"), await account.connect("customer")
+    target = await second_conversation(account, customer)
+    await close(account, agent, ago=FOR_LONG)
+    sent = await send(customer, account.conversation, "Hello?", clientMessageId="m1")
+    await agent.do("merge_conversation", {"conversationId": sent["conversationId"], "intoConversationId": target})
+    assert await send(customer, account.conversation, "Hello?", clientMessageId="m1") == sent
+    assert await contents(agent, target) == []
+    assert (await send(customer, account.conversation, "Another", clientMessageId="m2"))["conversationId"] == target
+
+
+async def test_message_passes_any_number_of_conversations(account: Account) -> None:
+    customer = await account.connect("customer")
+    chain = [account.conversation, *(new_id() for _ in range(25))]
+    for before, after in pairwise(chain):
+        await account.execute(
+            "INSERT INTO conversations (account_id, id, contact_id) VALUES (%(account)s, %(after)s, %(contact)s)",
+            after=after,
+            contact=account.people["customer"].id,
+        )
+        await account.execute(
+            "UPDATE conversations SET status = 'closed', continued_in = %(after)s WHERE id = %(before)s",
+            before=before,
+            after=after,
+        )
+    assert (await send(customer, account.conversation, "Hello?"))["conversationId"] == str(chain[-1])
+
+
+async def test_merge_waits_for_its_first_lock_before_it_takes_the_second(account: Account, node: Node) -> None:
+    """Two merges in opposite directions cannot wait for each other."""
+    database, agent = node.context.database, account.people["agent"]
+    customer = await account.connect("customer")
+    first, last = sorted((account.conversation, UUID(await second_conversation(account, customer))))
+
+    async def merge() -> None:
+        async with database.account(account.id) as tx:
+            await continuations.merge(tx, actor=agent, conversation_id=last, target_id=first)
+
+    async with database.account(account.id) as tx:
+        await conversations.lock(tx, viewer=agent, conversation_id=first)
+        merging = asyncio.create_task(merge())
+        blocked = "SELECT FROM pg_stat_activity WHERE %(holder)s = ANY (pg_blocking_pids(pid))"
+        while not (merging.done() or await account.execute(blocked, holder=tx.info.backend_pid)):
+            await asyncio.sleep(0.01)
+        free = await account.execute(
+            "SELECT id FROM conversations WHERE id = %(last)s FOR UPDATE SKIP LOCKED", last=last
+        )
+    await asyncio.gather(merging, return_exceptions=True)  # its wait is limited, and this machine may stand still
+    assert free == [(last,)]
 
 
 async def test_reopened_conversation_receives_its_messages_again(account: Account) -> None:
@@ -162,9 +222,7 @@ async def test_change_that_its_process_did_not_publish_is_published_by_the_relay
     else:
         await close(account, agent, ago=FOR_LONG)
         async with database.account(account.id) as tx:
-            found = await continuations.follow(
-                tx, contact=people["customer"], conversation_id=account.conversation, seconds=1
-            )
+            found = await continuations.start(tx, contact=people["customer"], conversation_id=account.conversation)
         assert found.event_id is not None
         event_id, target = found.event_id, str(found.conversation_id)
     entry = OutboxEntry(

@@ -203,6 +203,7 @@ PENDING, RUNNING, SILENT, DONE = (run_between(*ids) for ids in (("0", "008"), ("
 LIST = {"before_at": NEWEST[0], "before_id": NEWEST[1], "limit": 51}
 VIEW = {"window": 100, "max_bytes": 10**6}
 IN_BUSY = {"conversation_id": BUSY}
+PASSED = {"conversation_ids": [BUSY, md5("2conversation1")]}
 LAST = {"before_id": NEWEST[1], "limit": 51}
 CONTACT_VALUES = {"name": "New", "avatar_url": None, "attributes": Jsonb({})}
 MOVED = {
@@ -344,6 +345,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         | {"after_at": LONGEST_WAIT[0], "after_id": LONGEST_WAIT[1]},
         300,  # all that wait
     ),
+    ("continuations.passed", {"conversation_id": md5("2conversation1"), "contact_id": CONTACT, "limit": 1000}, 2),
     ("continuations.lock", {"conversation_id": md5("2conversation1"), "contact_id": CONTACT, "seconds": 60.0}, 2),
     ("continuations.start", IN_BUSY | {"id": new_id(), "created_event_id": new_id(), **EVENT}, 3),
     ("continuations.lock_for_merge", IN_BUSY, 2),
@@ -390,8 +392,8 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("messages.write", items(STAFF, BUSY, based_on_seq=19_000), 6),
     ("messages.write", items(CUSTOMER, BUSY, client_message_id="m1"), 4),
     ("messages.write", items(STAFF, *(md5(f"2conversation{n}") for n in range(100)), based_on_seq=5), 600),
-    ("messages.sent_before", {"sender_id": CONTACT, "client_message_id": "m1", "id": new_id(), **IN_BUSY}, 1),
-    ("messages.sent_before", {"sender_id": CONTACT, "client_message_id": None, "id": md5(f"{BUSY}/9"), **IN_BUSY}, 1),
+    ("messages.sent_before", {"sender_id": CONTACT, "client_message_id": "m1", "id": new_id(), **PASSED}, 2),
+    ("messages.sent_before", {"sender_id": CONTACT, "client_message_id": None, "id": md5(f"{BUSY}/9"), **PASSED}, 1),
     ("messages.last_of_customer", IN_BUSY, 2),
     ("messages.wait_for_locks", {"milliseconds": "1000"}, 0),
     (
