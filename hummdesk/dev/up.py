@@ -71,7 +71,9 @@ class Up:
         values = {**self.values, "PORT": str(free), **await self._servers(wanted)}
         values.setdefault("HUMMDESK_ENV", "development")
         values.setdefault("WEBHOOK_ALLOWED_NETWORKS", "127.0.0.0/8,::1/128")
-        values.setdefault("FILE_STORE", str(self.home / home.FILES))
+        files = self.home / home.FILES
+        files.mkdir(mode=0o700, exist_ok=True)  # `doctor` misses it before the first file is stored
+        values.setdefault("FILE_STORE", str(files))
         known = home.read_settings(self.home)
         for name in ("JWT_SECRET", "ENCRYPTION_KEYS"):
             values.setdefault(name, known.get(name) or secrets.token_urlsafe(48))
