@@ -566,7 +566,7 @@ CREATE UNIQUE INDEX conversations_client_message_key ON conversations (account_i
 CREATE INDEX conversations_words ON conversations USING gin (account_id, to_tsvector('simple', subject))
     WHERE subject IS NOT NULL;
 CREATE INDEX conversations_trigrams ON conversations
-    USING gin (account_id, subject gin_trgm_ops) WITH (fastupdate = off) WHERE subject IS NOT NULL;
+    USING gin (account_id, subject gin_trgm_ops) WHERE subject IS NOT NULL;
 
 CREATE FUNCTION priority_rank(priority text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
