@@ -15,6 +15,11 @@ export class UnreadCounts {
     return known ? known.count + known.later.size : 0;
   }
 
+  /** Forget all counts. */
+  clear(): void {
+    this.counts.clear();
+  }
+
   /** Apply a conversation of an answer. Those of events carry no count. */
   load({
     conversationId,

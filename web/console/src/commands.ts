@@ -3,6 +3,7 @@
 import { LANGUAGES, type Language, language, t } from "@hummdesk/texts";
 import { SECTIONS, settingsPath } from "./settings-sections";
 import { supervisorPath } from "./state/address";
+import { isBuiltIn } from "./state/conversation-list";
 import { chooseLanguage } from "./state/language";
 import { claim, release } from "./state/moves";
 import { advanceAfter, move } from "./state/moving";
@@ -52,7 +53,7 @@ function listCommands(store: Store): Command[] {
     { name: t("console.command.showAll"), run: () => list.filter({ view: "all" }) },
     ...STATUSES.map((status) => ({
       name: t(`console.command.showStatus.${status}`),
-      run: () => list.filter({ status }),
+      run: () => list.filter({ status, ...(isBuiltIn(list.view) ? {} : { view: "all" }) }),
     })),
   ];
 }

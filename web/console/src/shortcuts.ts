@@ -19,7 +19,7 @@ export function listenForShortcuts(store: Store): () => void {
     }
     const target = event.target as HTMLElement;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (target.closest("input, textarea, select, dialog, [role=menu]")) return;
+    if (target.closest("input:not(.row-check), textarea, select, dialog, [role=menu]")) return;
     if (event.key.startsWith("Arrow") && target.closest(".messages, .draft-text")) return;
     const key = KEY_NAMES[event.key] ?? event.key.toUpperCase();
     const command = commands(store).find((one) => one.keys === key);

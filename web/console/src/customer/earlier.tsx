@@ -2,7 +2,7 @@
 
 import type { Conversation } from "@hummdesk/client/rest";
 import { t } from "@hummdesk/texts";
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { PageLink } from "../components/page-link";
 import { when } from "../format";
 import { useStore } from "../state/context";
@@ -17,6 +17,8 @@ interface Props {
 export function Earlier({ conversations, conversationId, profile }: Props) {
   const store = useStore();
   const [chosen, choose] = useState<string | null>(null);
+  const question = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => question.current?.focus(), [chosen]);
   const isMergeable = store.canReply && !store.conversation?.continuedIn;
   const merge = async (intoConversationId: string) => {
     choose(null);
@@ -47,7 +49,7 @@ export function Earlier({ conversations, conversationId, profile }: Props) {
             {chosen === one.id && (
               <p class="merge-question">
                 {t("console.merge.question")}{" "}
-                <button type="button" class="secondary" onClick={() => void merge(one.id)}>
+                <button type="button" class="secondary" ref={question} onClick={() => void merge(one.id)}>
                   {t("console.merge.confirm")}
                 </button>{" "}
                 <button type="button" class="quiet" onClick={() => choose(null)}>

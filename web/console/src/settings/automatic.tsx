@@ -9,7 +9,7 @@ import { useStore } from "../state/context";
 import { useEdited } from "./editing";
 import { useLoaded } from "./loading";
 import { Action, failureText, Page, Ready, Select } from "./parts";
-import { Share, Table } from "./simulations";
+import { categoryText, Share, Table } from "./simulations";
 
 const DAYS = 30;
 const DAY_MS = 86_400_000;
@@ -101,7 +101,7 @@ function Thresholds(props: {
         );
         return (
           <tr key={name}>
-            <th scope="row">{name}</th>
+            <th scope="row">{categoryText(store, name)}</th>
             <td>{figures ? <Share of={figures.questions} part={figures.drafted} /> : "–"}</td>
             <td>{figures ? <Share of={figures.facts} part={figures.keptFacts} /> : "–"}</td>
             <td>
@@ -124,6 +124,7 @@ function Thresholds(props: {
 }
 
 function Report() {
+  const store = useStore();
   const loaded = useLoaded("automatic report", (rest) => {
     const now = Date.now();
     return rest.getAutomaticReport({
@@ -147,7 +148,7 @@ function Report() {
           >
             <Row name={t("settings.automatic.all")} counts={total} />
             {categories.map((one) => (
-              <Row key={one.category} name={one.category} counts={one} />
+              <Row key={one.category} name={categoryText(store, one.category)} counts={one} />
             ))}
           </Table>
         )}

@@ -8,13 +8,14 @@ import { settingsPath } from "../settings-sections";
 import { useStore } from "../state/context";
 import { useLoaded } from "./loading";
 import { Page, Ready, Select } from "./parts";
-import { Share, Table } from "./simulations";
+import { categoryText, Share, Table } from "./simulations";
 
 const DAYS = [7, 30, 90] as const;
 const DAY_MS = 86_400_000;
 const HEADS = ["shown", "accepted", "edited", "ignored", "dismissed", "sentAnyway", "abstained"] as const;
 
 export function DraftUse() {
+  const store = useStore();
   const [days, setDays] = useState<number>(30);
   const report = useLoaded(`drafts ${days}`, (rest) => {
     const now = Date.now();
@@ -39,7 +40,7 @@ export function DraftUse() {
             >
               <Row name={t("settings.drafts.all")} counts={total} />
               {categories.map((one) => (
-                <Row key={one.category} name={one.category} counts={one} />
+                <Row key={one.category} name={categoryText(store, one.category)} counts={one} />
               ))}
               {sources.map((one) => (
                 <Row

@@ -4,10 +4,12 @@ import type { CurvePoint, SimulatedDraft, SimulatedFigures, Simulation, Simulati
 import { date, number, t } from "@hummdesk/texts";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
+import { categoryName } from "../categories";
 import { PageLink } from "../components/page-link";
 import { percent } from "../format";
 import { settingsPath } from "../settings-sections";
 import { useStore } from "../state/context";
+import type { Store } from "../state/store";
 import { useAccount } from "./account";
 import { useRest } from "./context";
 import { Form } from "./form";
@@ -17,6 +19,7 @@ import "./proof.css";
 
 const REFRESH_MS = 2_000;
 const DAY_MS = 86_400_000;
+const UNCLASSIFIED = "unclassified";
 const PROVIDERS = ["embedded", "anthropic", "openai"] as const;
 
 interface StartValues {
@@ -145,6 +148,7 @@ function One({ id }: { id: string }) {
 }
 
 function Result({ found }: { found: SimulationResult }) {
+  const store = useStore();
   return (
     <>
       <Table
@@ -162,7 +166,7 @@ function Result({ found }: { found: SimulationResult }) {
           />
         ))}
         {found.categories.map((one) => (
-          <Row key={one.category} name={one.category} figures={one} />
+          <Row key={one.category} name={categoryText(store, one.category)} figures={one} />
         ))}
         {found.sources.map((one) => (
           <Row
@@ -240,6 +244,11 @@ function Row({ name, figures }: { name: string; figures: SimulatedFigures }) {
       <td>{number(costUsd)}</td>
     </tr>
   );
+}
+
+// The name of a category in figures, also of messages that have none.
+export function categoryText({ categories }: Store, key: string): string {
+  return key === UNCLASSIFIED ? t("settings.simulations.unclassified") : categoryName(categories, key);
 }
 
 export function Share({ of, part }: { of: number; part: number }) {

@@ -5,6 +5,7 @@ import {
   type ListConversations,
   type MessageUpdate,
   RequestError,
+  type StatusChange,
   UnreadCounts,
   updated,
 } from "@hummdesk/client";
@@ -215,6 +216,25 @@ export class ConversationList implements Filters {
   change(conversationId: string, change: Partial<Conversation>): void {
     const known = this.known.get(conversationId);
     if (known) this.known.set(conversationId, { ...known, ...change });
+  }
+
+  // A new status ends a snooze, and a merge if it reopens the conversation.
+  changeStatus({ conversationId, newStatus: status, snoozedUntil }: StatusChange): void {
+    const known = this.known.get(conversationId);
+    if (!known) return;
+    const { snoozedUntil: _, continuedIn, ...rest } = known;
+    this.known.set(conversationId, {
+      ...rest,
+      status,
+      ...(snoozedUntil ? { snoozedUntil } : {}),
+      ...(continuedIn && status === "closed" ? { continuedIn } : {}),
+    });
+  }
+
+  // Forget all conversations: the server may have lost what is known of them.
+  clear(): void {
+    this.known.clear();
+    this.unread.clear();
   }
 
   // Update a conversation with a new message. Returns false if the conversation is not loaded.

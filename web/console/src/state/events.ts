@@ -45,8 +45,10 @@ const HANDLERS: Handlers = {
     state.list.unread.change(change);
   },
   conversation_status_changed(state, change) {
-    const { conversationId, newStatus: status, snoozedUntil } = change;
-    state.list.change(conversationId, { status, ...(snoozedUntil ? { snoozedUntil } : {}) });
+    state.list.changeStatus(change);
+  },
+  conversation_continued(state, { conversationId, continuedIn }) {
+    state.list.change(conversationId, { continuedIn });
   },
   conversation_assigned(state, change) {
     state.list.change(change.conversationId, { assignedTo: change.assignedTo });

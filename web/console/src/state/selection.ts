@@ -29,6 +29,7 @@ export class Selection {
 
   // Select or deselect one, or with `isRange` all from the one before to this one.
   toggle(id: string, isRange = false): void {
+    this.forgetHidden();
     const isOn = !this.ids.has(id);
     const range = isRange ? this.rangeTo(id) : [id];
     for (const one of range) {
@@ -43,6 +44,12 @@ export class Selection {
     this.ids.clear();
     this.anchor = null;
     this.store.changed();
+  }
+
+  // What has left the list does not return as selected.
+  private forgetHidden(): void {
+    const selected = new Set(this.selected.map(({ conversationId }) => conversationId));
+    for (const id of this.ids) if (!selected.has(id)) this.ids.delete(id);
   }
 
   private rangeTo(id: string): string[] {

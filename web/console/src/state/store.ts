@@ -184,6 +184,7 @@ export class Store implements LiveState {
       this.signOut(t("console.staffOnly"));
       return;
     }
+    if (this.me && this.me.epoch !== person.epoch) this.list.clear();
     this.list.userId = person.userId;
     this.me = person;
     this.changed();
@@ -219,7 +220,9 @@ export class Store implements LiveState {
     if (!openId || thread?.state !== "ready") return;
     const afterSeq = thread.history.lastSeq;
     await this.attempt(async () => {
-      thread.refresh(await this.client.request("join_conversation", { conversationId: openId, afterSeq }));
+      const joined = await this.client.request("join_conversation", { conversationId: openId, afterSeq });
+      this.list.put(joined.conversation);
+      thread.refresh(joined);
     });
   }
 
