@@ -173,7 +173,7 @@ async def test_new_home_serves_conversations_and_survives_kills_and_restarts(
         assert desk.port != beside.port
         assert read_settings(beside.home).items() >= named.items()
         assert sorted(path.name for path in (beside.home / "run").iterdir()) == ["relay.pid", "web.pid", "worker.pid"]
-        assert sorted(path.name for path in beside.home.iterdir()) == ["hummdesk.env", "logs", "metrics", "run"]
+        assert {path.name for path in beside.home.iterdir()} == {"files", "hummdesk.env", "logs", "metrics", "run"}
 
         await asyncio.gather(desk.end(signal.SIGTERM), beside.end(signal.SIGINT))
         assert (desk.process.returncode, beside.process.returncode) == (0, 0)
