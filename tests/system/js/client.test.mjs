@@ -27,6 +27,8 @@ const cut = () => {
   isCut = true;
   for (const socket of open) socket.destroy();
 };
+// engine.io-client notices a cut in the middle of its upgrade only by the heartbeat, after 45 s.
+const upgraded = (one) => until(() => !one.socket.io.engine.upgrading, () => "still upgrading");
 const restore = () => {
   isCut = false;
 };
@@ -77,6 +79,7 @@ test("client is recovered after a short loss and has missed messages once", asyn
   const customer = createClient("customer");
   await reaches(customer, "online");
   await customer.join(conversationId);
+  await upgraded(customer);
   cut();
   await reaches(customer, "offline");
   await done(agent, "send_message", { conversationId, content: "while you were away" });
@@ -93,6 +96,7 @@ test("client that cannot be recovered requests more than a page of missed messag
   const customer = createClient("customer");
   await reaches(customer, "online");
   await customer.join(conversationId);
+  await upgraded(customer);
   cut();
   await reaches(customer, "offline");
   const missed = Array.from({ length: 120 }, (_, number) => `missed ${number}`);
@@ -114,6 +118,7 @@ test("client that has missed more than an answer can have reloads the history an
   const customer = createClient("customer");
   await reaches(customer, "online");
   await customer.join(conversationId);
+  await upgraded(customer);
   cut();
   await reaches(customer, "offline");
   for (let number = 0; number < 30; number++) {
@@ -134,9 +139,10 @@ test("client that has missed more than an answer can have reloads the history an
 
 test("client cut off while resynchronizing resynchronizes again although its session is recovered", async () => {
   const agent = await join("agent");
-  const customer = createClient("customer");
+  const customer = createClient("customer", { socket: { transports: ["websocket"] } }); // without an upgrade
   await reaches(customer, "online");
   await customer.join(conversationId);
+  await upgraded(customer);
   cut();
   await reaches(customer, "offline");
   await done(agent, "send_message", { conversationId, content: "missed while resynchronizing" });
@@ -162,6 +168,7 @@ test("messages written offline are visible as pending and sent once, in order", 
   const customer = createClient("customer", { persistence: { storage, key: "outbox" } });
   await reaches(customer, "online");
   await customer.join(conversationId);
+  await upgraded(customer);
   cut();
   await reaches(customer, "offline");
   const texts = Array.from({ length: 20 }, (_, number) => `offline ${number}`);
@@ -186,6 +193,7 @@ test("messages sent through twenty losses are stored once, in order", async () =
     for (let number = 0; number < 3; number += 1) texts.push(`round ${round} ${number}`);
     for (const text of texts.slice(-3)) write(customer, text);
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+    await upgraded(customer);
     cut();
     await reaches(customer, "offline");
     restore();
