@@ -15,7 +15,7 @@ async def labelled(account: Account, agent: Client) -> str:
     return str(label)
 
 
-def told(line: dict[str, Any]) -> dict[str, Any]:
+def shown(line: dict[str, Any]) -> dict[str, Any]:
     return {name: line[name] for name in line if name not in ("activityId", "timestamp", "conversationId")}
 
 
@@ -35,9 +35,9 @@ async def test_changes_are_lines_for_staff_only(account: Account) -> None:
         {"kind": "status", "fromStatus": "open", "toStatus": "closed"} | by,
     ]
     for line in expected:
-        assert told(await colleague.receives("conversation_activity", kind=line["kind"])) == line
+        assert shown(await colleague.receives("conversation_activity", kind=line["kind"])) == line
     joined = await agent.do("join_conversation", str(account.conversation))
-    assert [told(line) for line in joined["activity"]] == expected
+    assert [shown(line) for line in joined["activity"]] == expected
     assert (await customer.do("join_conversation", str(account.conversation)))["activity"] == []
     await agent.do("send_message", conversation | {"content": "The last event"})
     await customer.receives("new_message", content="The last event")
