@@ -126,7 +126,7 @@ async def _is_live_work_waiting(worker: WorkerContext) -> bool:
 
 
 async def _draft(worker: WorkerContext, step: ClaimedStep, question: Question) -> SimulatedDraft:
-    """Draft from the knowledge of now, without what was learned from the same conversation, and compare."""
+    """Draft from the current knowledge, without what was learned from the same conversation, and compare."""
     settings = worker.settings
     request = _Request(
         step=step,

@@ -21,7 +21,7 @@ POLL_SECONDS = 0.5
 HEADINGS = ("", "questions", "drafted", "facts", "kept", "other", "distance", "words", "reply", "cost")
 CURVE_HEADINGS = ("confidence", "drafted", "of", "facts", "kept", "all facts kept")
 KNOWLEDGE_OF_NOW = (
-    "Each draft is made from the conversation as it was before the reply, and from the knowledge of now, "
+    "Each draft is made from the conversation as it was before the reply, and from the current knowledge, "
     "without what was learned from the same conversation."
 )
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}

@@ -44,11 +44,14 @@ class StandbyError(RoleError):
 
 
 class RoleConnection(psycopg.AsyncConnection[dict[str, Any]]):
-    """A connection that knows whether its role was verified, whether a pooler is between, and what was prepared."""
+    """A connection that knows whether its role was verified, whether it is pooled, and what was prepared."""
 
     _verified: Role | None = None
     is_pooled = False
-    """A pooler is between, which may serve each transaction by another connection. Known once the role is verified."""
+    """It goes through a pooler, which may serve each transaction by another connection.
+
+    Known once the role is verified.
+    """
     prepared: Prepared | None = None
     """What `round_trip` has prepared; None where no statement can be, or before the role is verified."""
     verified_at = float("-inf")
@@ -90,7 +93,7 @@ class RoleConnection(psycopg.AsyncConnection[dict[str, Any]]):
 
 
 async def verify_role(connection: psycopg.AsyncConnection[dict[str, Any]], role: Role) -> bool:
-    """Raise RoleError unless transactions can take `role`; return whether a pooler is between.
+    """Raise RoleError unless transactions can take `role`; return whether it goes through a pooler.
 
     A pooler gives its clients a process id of its own.
     """
