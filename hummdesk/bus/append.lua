@@ -2,7 +2,8 @@
 -- order of `seq`, and in each entry the id of the entry before it.
 --
 -- The first write of a newer epoch of PostgreSQL's data is a loss: `seq`s are given again, AI runs repeated, and readers
--- have to discard what they have. Messages and events of AI runs that were committed in an earlier epoch may be lost, and are left out.
+-- have to discard what they have. Messages and events of AI runs that were committed in an earlier epoch may be lost, and
+-- are left out.
 -- A process that starts has just read the epoch: another one, newer or not, is that of a database that was replaced.
 --
 -- KEYS: the stream, its tip (the id of the last entry), the writer, the ends of its parts, the bytes of the current part,
