@@ -81,10 +81,13 @@ def _exposed(metric: MetricWrapperBase) -> str:
 
 
 def alerts_table() -> str:
-    """Return the alerts of deploy/prometheus/alerts.yml with what to do, without their expressions."""
+    """Return the alerts of deploy/prometheus/alerts.yml with what to do, without their expressions, and with a link."""
     text = (ROOT / "deploy/prometheus/alerts.yml").read_text()
     alert = re.compile(r'- alert: (\w+)\n.*?severity: (\w+)\n.*?description: "(.+?)"\n', re.DOTALL)
-    rows = ([f"`{name}`", severity, description] for name, severity, description in alert.findall(text))
+    rows = (
+        [f"[`{name}`](../runbook.md#{_anchor(name)})", severity, description]
+        for name, severity, description in alert.findall(text)
+    )
     return _table(("alert", "severity", "meaning and action"), rows)
 
 

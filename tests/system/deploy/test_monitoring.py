@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import fields
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from docs.generate import ROOT
 from hummdesk.core import metrics
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import HummDeskError
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 ALERTS = PROMETHEUS / "alerts.yml"
+RUNBOOK = ROOT / "docs" / "runbook.md"
 CASES = Path(__file__).with_name("alerts.test.yml")
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "hummdesk.json").read_text())
 PANELS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
@@ -109,7 +113,33 @@ def test_prometheus_targets_match_the_compose_file() -> None:
 
 def test_every_alert_is_documented_with_its_action() -> None:
     page = (ROOT / "docs/reference/metrics.md").read_text()
-    assert [alert for alert in alerts() if not re.search(rf"^\| `{alert}` \| \w+ \| .+", page, re.MULTILINE)] == []
+    rows = re.findall(r"^\| \[`(\w+)`\]\(\S+\) \| \w+ \| .+", page, re.MULTILINE)
+    assert [alert for alert in alerts() if alert not in rows] == []
+
+
+def test_every_alert_leads_to_its_section_of_the_runbook() -> None:
+    runbook = RUNBOOK.read_text()
+    sections = re.findall(r"^## (\w+)\n\n\*\*Noticed:\*\* .+?\n\n1\. ", runbook, re.MULTILINE | re.DOTALL)
+    urls = re.findall(r"- alert: (\w+)\n.*?runbook_url: \"(\S+)\"\n", ALERTS.read_text(), re.DOTALL)
+    assert sections == re.findall(r"^## (.+)$", runbook, re.MULTILINE) == alerts()
+    assert urls == [(alert, f"docs/runbook.md#{alert.lower()}") for alert in alerts()]
+
+
+def test_runbook_names_existing_metrics_events_settings_and_commands() -> None:
+    runbook = RUNBOOK.read_text()
+    code = "".join(path.read_text() for folder in ("hummdesk", "tasks") for path in (ROOT / folder).rglob("*.py"))
+    commands = re.findall(r"^## (hummdesk .+)$", (ROOT / "docs/reference/command-line.md").read_text(), re.MULTILINE)
+    named = set(re.findall(r"`([^`\n]+)`", runbook))
+    settings = {name for name in named if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", name)}
+    events = {name for name in named if re.fullmatch(r"[a-z_]+\.[a-z_]+", name)}
+    assert len(settings) > 5
+    codes = {error.code for error in HummDeskError.__subclasses__()} | {HummDeskError.code}
+    assert settings - codes <= {entry.name.upper() for entry in fields(Settings)}
+    assert len(events) > 5
+    assert [name for name in events if f'"{name}"' not in code] == []
+    assert {name for name in named if name.startswith("hummdesk_")} <= set(series())
+    called = {re.split(r" --?\w", name)[0] for name in named if name.startswith("hummdesk ")}
+    assert called <= set(commands)
 
 
 @needs_promtool
