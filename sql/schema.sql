@@ -2215,6 +2215,7 @@ ALTER TABLE automatic_conversations FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_account ON automatic_conversations TO hummdesk_app USING (account_id = current_account());
 CREATE POLICY named_accounts ON automatic_conversations TO hummdesk_worker USING (is_named_account(account_id));
 CREATE POLICY every_account ON automatic_conversations TO hummdesk_operator USING (true);
+CREATE POLICY erased_by_eraser ON automatic_conversations FOR DELETE TO hummdesk_eraser USING (true);
 GRANT SELECT, INSERT, UPDATE ON automatic_conversations TO hummdesk_app;
 GRANT SELECT ON automatic_conversations TO hummdesk_operator;
 
@@ -2284,7 +2285,8 @@ END
 $$;
 
 GRANT SELECT, INSERT, DELETE,
-    UPDATE (received, chunks, state, content_type, width, height, is_private, attached_at, expires_at, scan_at)
+    UPDATE (received, chunks, state, content_type, width, height, is_private, attached_at, expires_at, scan_at,
+        conversation_id)
     ON files TO hummdesk_app;
 GRANT SELECT, INSERT, UPDATE (bytes) ON file_usage TO hummdesk_app;
 GRANT INSERT ON file_deletions TO hummdesk_app;

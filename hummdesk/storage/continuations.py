@@ -57,8 +57,7 @@ async def follow(tx: Transaction, *, contact: Person, conversation_id: UUID, sec
     """
     passed: list[UUID] = []
     for _ in range(ATTEMPTS):
-        rows = queries.passed(tx, conversation_id=conversation_id, contact_id=contact.id, limit=PASSED)
-        found = [row["id"] async for row in rows]
+        found = await passed_from(tx, contact=contact, conversation_id=conversation_id)
         if not found:
             raise NotFound
         passed += found
@@ -70,6 +69,12 @@ async def follow(tx: Transaction, *, contact: Person, conversation_id: UUID, sec
             return Followed(passed=passed, is_over=row["is_over"])
         conversation_id = row["continued_in"]
     raise Unavailable
+
+
+async def passed_from(tx: Transaction, *, contact: Person, conversation_id: UUID) -> list[UUID]:
+    """The next conversations that a message of a contact to one of them passes, without a lock."""
+    rows = queries.passed(tx, conversation_id=conversation_id, contact_id=contact.id, limit=PASSED)
+    return [row["id"] async for row in rows]
 
 
 async def start(tx: Transaction, *, contact: Person, conversation_id: UUID) -> Target:

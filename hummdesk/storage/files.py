@@ -10,6 +10,7 @@ from uuid import UUID
 from hummdesk.core.content_types import Sniffed, is_shown
 from hummdesk.core.errors import Conflict, NotFound, PayloadTooLarge, RateLimited
 from hummdesk.core.models import Person
+from hummdesk.storage import continuations
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -198,11 +199,17 @@ async def remove(tx: Transaction, file_id: UUID) -> None:
 async def attach(
     tx: Transaction, uploaders: Sequence[Person], *, ids: Sequence[UUID], conversation_id: UUID, private: bool
 ) -> dict[UUID, Attached]:
-    """Attach files of these persons to a message; return those that are ready, by id."""
+    """Attach files of these persons to a message; return those that are ready, by id.
+
+    The files of a repeated message may be in the conversation that continues its own, see `move`.
+    """
+    conversation_ids = [conversation_id]
+    for contact in (one for one in uploaders if not one.is_staff):
+        conversation_ids += await continuations.passed_from(tx, contact=contact, conversation_id=conversation_id)
     rows = queries.attach(
         tx,
         ids=list(ids),
-        conversation_id=conversation_id,
+        conversation_ids=conversation_ids,
         uploader_ids=[one.id for one in uploaders],
         is_customer=any(not one.is_staff for one in uploaders),
         private=private,
@@ -220,6 +227,11 @@ async def undo_attach(tx: Transaction, file: Attached, *, hours: float) -> None:
         private_before=file.private_before,
         hours=hours,
     )
+
+
+async def move(tx: Transaction, ids: Sequence[UUID], conversation_id: UUID) -> None:
+    """Move the files of a message that is stored in another conversation than the one it was sent to."""
+    await queries.move(tx, ids=list(ids), conversation_id=conversation_id)
 
 
 # For the relay --------------------------------------------------------------------------------------------------------

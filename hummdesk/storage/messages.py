@@ -1,6 +1,6 @@
 """Messages: storing them in order and exactly once, and reading them."""
 
-from collections.abc import AsyncIterator, Set
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
@@ -11,7 +11,7 @@ import orjson
 from hummdesk.core.errors import Conflict, Forbidden, Invalid, NotFound, PayloadTooLarge, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Message, Person
-from hummdesk.storage import continuations, conversations
+from hummdesk.storage import continuations, conversations, files
 from hummdesk.storage.continuations import Target
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
@@ -42,6 +42,8 @@ class NewMessage:
     content: str
     content_type: Literal["text", "html"] = "text"
     attachments: list[dict[str, Any]] = field(default_factory=list)
+    file_ids: Sequence[UUID] = ()
+    """The uploaded files among the attachments, which go with the message to another conversation."""
     metadata: dict[str, Any] = field(default_factory=dict)
     client_message_id: str | None = None
     private: bool = False
@@ -394,7 +396,10 @@ async def _send_to_target(tx: Transaction, outgoing: Outgoing) -> Sent:
     if followed.is_over:
         target = await continuations.start(tx, contact=contact, conversation_id=target.conversation_id)
     there = Outgoing.of(contact, replace(message, conversation_id=target.conversation_id))
-    return replace(await send_locked(tx, there), target=target)
+    sent = replace(await send_locked(tx, there), target=target)
+    if message.file_ids:
+        await files.move(tx, message.file_ids, target.conversation_id)
+    return sent
 
 
 async def _first_sent(tx: Transaction, outgoing: Outgoing) -> Sent:

@@ -167,7 +167,9 @@ TABLES: tuple[Table, ...] = (
     Table(
         name="automatic_conversations",
         holds="which conversations the AI has answered by itself, and what became of them",
-        scope="account",
+        scope="conversation",
+        rows=OF_CONVERSATION,
+        deletes=True,
         columns=columns(
             "account_id conversation_id category answers failures first_at last_at last_seq verdict handed_over_at "
             "reason"

@@ -166,7 +166,7 @@ WHERE account_id = current_account()
   AND attached_at IS NULL
 RETURNING id;
 
--- name: attach(ids, conversation_id, uploader_ids, is_customer, private)
+-- name: attach(ids, conversation_ids, uploader_ids, is_customer, private)
 -- Attach files of these persons to a message. One that was in a public message stays public. Returns what `undo_attach`
 -- needs: the time of this attachment, and how the file was before it.
 UPDATE files
@@ -181,7 +181,7 @@ FROM (
      AND conversations.id = files.conversation_id
     WHERE files.account_id = current_account()
       AND files.id = ANY(:ids)
-      AND files.conversation_id = :conversation_id
+      AND files.conversation_id = ANY(:conversation_ids)
       AND files.state = 'ready'
       AND conversations.erased_at IS NULL
       AND (
@@ -214,6 +214,14 @@ SET attached_at = :attached_before::timestamptz,
 WHERE account_id = current_account()
   AND id = :id
   AND attached_at = :attached_at;
+
+-- name: move(ids, conversation_id)!
+-- Move the files of a message that was stored in another conversation than the one it was sent to: they are deleted with
+-- the message's conversation.
+UPDATE files
+SET conversation_id = :conversation_id
+WHERE account_id = current_account()
+  AND id = ANY(:ids);
 
 -- name: take_unscanned(most, lease_seconds)
 -- Take files that wait for a scan, of all accounts, for as long as a scan may take.

@@ -46,6 +46,7 @@ async def send(
             content=payload["content"],
             content_type=payload["contentType"],
             attachments=attachments.shown,
+            file_ids=files.own_files(payload["attachments"]),
             metadata=payload["metadata"],
             client_message_id=payload["clientMessageId"],
             private=private,

@@ -377,6 +377,27 @@ async def test_repeated_note_with_another_audience_does_not_publish_its_file(
     assert (await customer.asks("GET", path, Accept="application/json")).status == 404
 
 
+async def test_file_of_a_message_that_opens_a_follow_up_belongs_to_the_follow_up(
+    account: Account, files_desk: Any, agent: Uploader, customer: Uploader
+) -> None:
+    path = await customer.uploads(PNG)
+    client, staff = [await connected(account, files_desk, name) for name in ("customer", "agent")]
+    await staff.do("update_conversation_status", {"conversationId": str(account.conversation), "status": "closed"})
+    await account.execute(
+        "UPDATE conversations SET updated_at = updated_at - interval '15 days' WHERE id = %(id)s",
+        id=account.conversation,
+    )
+    first = await sent(client, account, path, clientMessageId="one")
+    follow_up = UUID(first["conversationId"])
+    assert follow_up != account.conversation
+    assert await account.execute("SELECT conversation_id FROM files WHERE account_id = %(account)s") == [(follow_up,)]
+    assert await sent(client, account, path, clientMessageId="one") == first, "a repeat"
+    assert (await sent(client, account, path, clientMessageId="two"))["conversationId"] == str(follow_up)
+    for reader in (agent, customer):
+        assert (await reader.opens(path)).status == 200
+    assert (await customer.asks("DELETE", path)).status == 409
+
+
 async def test_store_that_is_away_is_unavailable_and_the_upload_continues_later(
     files_desk: Any, agent: Uploader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -351,7 +351,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("continuations.lock_for_merge", IN_BUSY, 2),
     ("continuations.merge", IN_BUSY | MERGE | EVENT, 4),
     ("message_changes.find", IN_BUSY | {"message_id": REPLY}, 1),
-    ("message_changes.count", IN_BUSY | {"message_id": REPLY, "kind": "message_edited", **EVENT}, 3),
+    ("message_changes.count", IN_BUSY | {"message_id": REPLY, "kind": "message_edited", **EVENT}, 6),
     ("message_changes.change", CHANGE, 0),
     ("message_changes.forget_answer", {"message_id": REPLY}, 2),
     ("message_changes.forget_passages", {"message_id": REPLY}, 0),
@@ -457,10 +457,11 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("files.remove", {"id": md5("2file1")}, 1),
     (
         "files.attach",
-        {"ids": [FILE], "conversation_id": md5("2conversation7"), "uploader_ids": [md5("2user8")]}
+        {"ids": [FILE], "conversation_ids": [md5("2conversation7")], "uploader_ids": [md5("2user8")]}
         | {"is_customer": False, "private": False},
         6,
     ),
+    ("files.move", {"ids": [FILE], "conversation_id": md5("2conversation7")}, 1),
     (
         "files.undo_attach",
         {"id": FILE, "attached_at": datetime.now(UTC), "attached_before": None, "private_before": False, "hours": 1.0},
