@@ -1,7 +1,6 @@
 """Answering a customer by itself after a draft, where the account allows it."""
 
 import logging
-from dataclasses import replace
 from uuid import UUID
 
 from hummdesk.ai.automatic import Case, decide
@@ -14,22 +13,25 @@ from hummdesk.storage.runs import ClaimedRun
 log = logging.getLogger(__name__)
 
 
-async def consider(database: Database, run: ClaimedRun, draft: Draft, *, is_fallback: bool = False) -> bool:
+async def consider(database: Database, run: ClaimedRun, draft: Draft, *, provider: str) -> bool:
     """Send the draft, hand its conversation over, or do nothing; return whether the message has an automatic answer.
 
+    Only thresholds that were proven with drafts of the provider count: no other's drafts are sent.
     Repeating it after a failure sends no second answer, and does not count the message as one after its answer.
     """
     if not run.is_automatic:
         return False
-    if is_fallback:  # the simulation has proven the drafts of the account's provider only
-        draft = replace(draft, content=None)
     conversation_id, account_id = run.message.conversation_id, run.account_id
     async with database.account(account_id) as tx:
         found = await automatic.case(tx, run)
         if found is None or found["is_answered"] or not found["is_current"]:
             return found is not None and found["is_answered"]
         case = Case(
-            thresholds={name: one["minConfidence"] for name, one in found["categories"].items()},
+            thresholds={
+                name: threshold["minConfidence"]
+                for name, threshold in found["categories"].items()
+                if threshold.get("provider") == provider
+            },
             category=found["category"],
             sentiment=found["sentiment"],
             answers=found["answers"],

@@ -27,8 +27,7 @@ class DraftHandler(RunHandler):
             message, context = combined_question(run)
             async with shown_draft(worker, run) as show:
                 answered = await ask_for_draft(worker, run, message, context, show=show)
-            is_fallback = answered.fallback is not None
-            is_sent = await automatic.consider(worker.database, run, answered.value, is_fallback=is_fallback)
+            is_sent = await automatic.consider(worker.database, run, answered.value, provider=answered.provider)
             draft = answered.value.above(run.min_confidence)
             payload = {
                 "draft": draft.wire(),

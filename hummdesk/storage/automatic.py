@@ -5,7 +5,7 @@ after a person has answered.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID, uuid5
@@ -62,6 +62,16 @@ class Threshold:
     min_confidence: float
     simulation_id: UUID
     """From which it was chosen."""
+    provider: str | None = field(default=None, compare=False)
+    """Whose drafts the simulation has proven; no other's are sent. Set by `put`."""
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        simulation_id = UUID(stored["simulationId"])
+        return cls(min_confidence=stored["minConfidence"], simulation_id=simulation_id, provider=stored.get("provider"))
+
+    def stored(self) -> dict[str, Any]:
+        return self.wire() | {"provider": self.provider}
 
     def wire(self) -> dict[str, Any]:
         return {"minConfidence": self.min_confidence, "simulationId": str(self.simulation_id)}
@@ -107,11 +117,7 @@ async def settings(tx: Transaction) -> AutomaticAnswers:
     row = await queries.settings(tx)
     if row is None:
         return AutomaticAnswers()
-    stored: dict[str, dict[str, Any]] = row["categories"]
-    found = {
-        name: Threshold(min_confidence=one["minConfidence"], simulation_id=UUID(one["simulationId"]))
-        for name, one in stored.items()
-    }
+    found = {name: Threshold.of(stored) for name, stored in row["categories"].items()}
     return AutomaticAnswers(is_enabled=row["is_enabled"], categories=found)
 
 
@@ -121,28 +127,30 @@ async def put(tx: Transaction, actor: Person | None, account_id: UUID, new: Auto
     old = await settings(tx)
     if not (fields := changed_fields(old, new)):
         return new
+    stored = {}
     for number, (category, threshold) in enumerate(new.categories.items()):
-        if old.categories.get(category) != threshold:
-            await _require_proof(tx, number, category, threshold)
-    await queries.put(
-        tx,
-        is_enabled=new.is_enabled,
-        categories=Jsonb({name: one.wire() for name, one in new.categories.items()}),
-    )
+        proven = old.categories.get(category)
+        if proven != threshold:
+            proven = replace(threshold, provider=await _proven_provider(tx, number, category, threshold))
+        stored[category] = proven.stored()
+    await queries.put(tx, is_enabled=new.is_enabled, categories=Jsonb(stored))
     await audit.record(tx, actor, "automatic_answers.updated", account_id, {"fields": fields})
     return new
 
 
-async def _require_proof(tx: Transaction, number: int, category: str, threshold: Threshold) -> None:
+async def _proven_provider(tx: Transaction, number: int, category: str, threshold: Threshold) -> str | None:
+    """The provider of the drafts that a simulation has proven. Raises Invalid for too few."""
     row = await queries.proven(
         tx,
         simulation_id=threshold.simulation_id,
         category=category,
         min_confidence=threshold.min_confidence,
     )
-    if row["drafted"] < LEAST_DRAFTS:
+    if row is None or row["drafted"] < LEAST_DRAFTS:
         fault = f"Must be of a simulation that is done, with at least {LEAST_DRAFTS} drafts above the confidence."
         raise Invalid(details={f"categories.{number}.simulationId": [fault]})
+    provider: str | None = row["provider"]
+    return provider
 
 
 async def case(tx: Transaction, run: ClaimedRun) -> dict[str, Any] | None:

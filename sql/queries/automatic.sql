@@ -12,8 +12,11 @@ ON CONFLICT (account_id) DO UPDATE
 SET is_enabled = excluded.is_enabled, categories = excluded.categories;
 
 -- name: proven(simulation_id, category, min_confidence)^
--- How many drafts of a category in a simulation that is done have at least a confidence.
-SELECT count(*) AS drafted
+-- The provider with the most drafts of a category in a simulation that is done, and how many of them have at least a
+-- confidence; no row: it has drafted none.
+SELECT
+    ai_simulated_drafts.provider,
+    count(*) FILTER (WHERE ai_simulated_drafts.confidence >= :min_confidence) AS drafted
 FROM ai_simulations
 JOIN ai_simulated_drafts
   ON ai_simulated_drafts.account_id = current_account()
@@ -23,7 +26,9 @@ WHERE ai_simulations.account_id = current_account()
   AND ai_simulations.status = 'done'
   AND ai_simulated_drafts.category = :category
   AND ai_simulated_drafts.outcome = 'drafted'
-  AND ai_simulated_drafts.confidence >= :min_confidence;
+GROUP BY ai_simulated_drafts.provider
+ORDER BY count(*) DESC, ai_simulated_drafts.provider
+LIMIT 1;
 
 -- name: case(conversation_id, message_id, seq, run_id, attempt)^
 -- What decides about an automatic answer to the message of a draft run: the settings, the classification, whether the

@@ -33,9 +33,9 @@ async def allow(account: Account, *, is_enabled: bool = True) -> UUID:
     )
     await account.execute(
         "INSERT INTO ai_simulated_drafts (account_id, simulation_id, message_id, conversation_id, reply_seq, is_first, "
-        "category, outcome, confidence, draft, facts, kept_facts, other_facts, edit_distance) "
-        "SELECT account_id, %(id)s, id, conversation_id, 2, true, 'billing', 'drafted', 0.9, '', 0, 0, 0, 0 "
-        "FROM messages WHERE conversation_id = %(own)s",
+        "provider, category, outcome, confidence, draft, facts, kept_facts, other_facts, edit_distance) "
+        "SELECT account_id, %(id)s, id, conversation_id, 2, true, 'embedded', 'billing', 'drafted', 0.9, '', 0, 0, 0, "
+        "0 FROM messages WHERE conversation_id = %(own)s",
         id=simulation,
         own=conversation,
     )
@@ -84,6 +84,18 @@ async def report(account: Account) -> dict[str, Any]:
     now = datetime.now(UTC)
     async with account.tx() as tx:
         return await automatic.report(tx, since=now - timedelta(days=30), until=now + timedelta(days=1))
+
+
+async def test_threshold_keeps_the_provider_whose_drafts_have_proven_it(account: Account) -> None:
+    simulation = await allow(account)
+    await account.execute(
+        "UPDATE ai_simulated_drafts SET provider = 'openai' WHERE simulation_id = %(id)s", id=simulation
+    )
+    for confidence, provider in ((0.9, "embedded"), (0.8, "openai")):  # the first one is set already
+        await put(account, simulation, confidence=confidence)
+        async with account.tx() as tx:
+            found = await automatic.settings(tx)
+        assert found.categories[CATEGORY].provider == provider
 
 
 async def test_answer_is_sent_once_as_the_system_and_marked(account: Account) -> None:

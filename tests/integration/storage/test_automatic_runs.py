@@ -24,7 +24,7 @@ DRAFT = Draft(
 
 @pytest.fixture
 async def workflow(alone: Any) -> AsyncIterator[RunWorkflow]:
-    threshold = {"minConfidence": 0.9, "simulationId": str(new_id())}
+    threshold = {"minConfidence": 0.9, "simulationId": str(new_id()), "provider": "embedded"}
     await alone.execute(
         "INSERT INTO automatic_answers VALUES (%(account)s, true, %(categories)s)",
         categories=json.dumps({"billing": threshold}),
@@ -54,7 +54,7 @@ async def status(workflow: RunWorkflow) -> tuple[str, UUID | None]:
 
 async def test_unassigned_message_of_an_allowed_category_is_answered(workflow: RunWorkflow) -> None:
     run = await draft_of(workflow, await classify(workflow, "billing"))
-    assert await consider(workflow.worker, run, DRAFT)
+    assert await consider(workflow.worker, run, DRAFT, provider="embedded")
     assert await workflow.end(run, "superseded")
     assert await status(workflow) == ("pending", None)
 
@@ -63,8 +63,8 @@ async def test_attempt_after_a_killed_one_neither_answers_again_nor_hands_over(w
     low = replace(DRAFT, confidence=0.5)
     for retried in (DRAFT, low):
         run = await draft_of(workflow, await classify(workflow, "billing"))
-        assert await consider(workflow.worker, run, DRAFT)
-        assert await consider(workflow.worker, run, retried), "the answer was sent"
+        assert await consider(workflow.worker, run, DRAFT, provider="embedded")
+        assert await consider(workflow.worker, run, retried, provider="embedded"), "the answer was sent"
         await workflow.end(run, "superseded")
         assert await status(workflow) == ("pending", None)
     rows = await workflow.account.execute("SELECT answers, failures, reason FROM automatic_conversations")
@@ -75,7 +75,7 @@ async def test_draft_of_a_run_that_has_ended_is_not_sent(workflow: RunWorkflow) 
     """A message that the draft may quote was withdrawn, for instance."""
     run = await draft_of(workflow, await classify(workflow, "billing"))
     await workflow.end(run, "superseded")
-    assert not await consider(workflow.worker, run, DRAFT)
+    assert not await consider(workflow.worker, run, DRAFT, provider="embedded")
     assert await workflow.account.execute("SELECT FROM automatic_conversations") == []
 
 
@@ -84,7 +84,7 @@ async def test_conversation_that_has_changed_since_the_question_is_not_handed_ov
     workflow: RunWorkflow, change: str
 ) -> None:
     first = await draft_of(workflow, await classify(workflow, "billing"))
-    assert await consider(workflow.worker, first, DRAFT)
+    assert await consider(workflow.worker, first, DRAFT, provider="embedded")
     await workflow.end(first, "superseded")
     second = await draft_of(workflow, await classify(workflow, "billing"))
     if change == "closed":
@@ -92,14 +92,14 @@ async def test_conversation_that_has_changed_since_the_question_is_not_handed_ov
     else:
         await workflow.account.send(workflow.account.customer, "I have found it")
     before = await status(workflow)
-    assert not await consider(workflow.worker, second, replace(DRAFT, confidence=0.5))
+    assert not await consider(workflow.worker, second, replace(DRAFT, confidence=0.5), provider="embedded")
     assert await status(workflow) == before
     assert await workflow.account.execute("SELECT reason FROM automatic_conversations") == [(None,)]
 
 
-async def test_draft_of_the_fallback_is_not_sent(workflow: RunWorkflow) -> None:
+async def test_draft_of_another_provider_than_the_proven_one_is_not_sent(workflow: RunWorkflow) -> None:
     run = await draft_of(workflow, await classify(workflow, "billing"))
-    assert not await consider(workflow.worker, run, DRAFT, is_fallback=True)
+    assert not await consider(workflow.worker, run, DRAFT, provider="openai")
     assert await workflow.account.execute("SELECT FROM automatic_conversations") == []
 
 
@@ -109,10 +109,10 @@ async def test_message_of_another_category_gets_no_draft_without_an_agent(workfl
 
 async def test_angry_message_after_an_automatic_answer_hands_over(workflow: RunWorkflow) -> None:
     first = await draft_of(workflow, await classify(workflow, "billing"))
-    assert await consider(workflow.worker, first, DRAFT)
+    assert await consider(workflow.worker, first, DRAFT, provider="embedded")
     await workflow.end(first, "superseded")
     second = await draft_of(workflow, await classify(workflow, "complaint_feedback", "negative"))
-    assert not await consider(workflow.worker, second, DRAFT)
+    assert not await consider(workflow.worker, second, DRAFT, provider="embedded")
     assert await status(workflow) == ("open", None)
     assert [due.kind for due in await workflow.dispatch()] == ["summary"]
     rows = await workflow.account.execute("SELECT reason FROM automatic_conversations")
@@ -121,6 +121,6 @@ async def test_angry_message_after_an_automatic_answer_hands_over(workflow: RunW
 
 async def test_draft_below_the_threshold_is_left_to_people(workflow: RunWorkflow) -> None:
     run = await draft_of(workflow, await classify(workflow, "billing"))
-    assert not await consider(workflow.worker, run, replace(DRAFT, confidence=0.5))
+    assert not await consider(workflow.worker, run, replace(DRAFT, confidence=0.5), provider="embedded")
     assert await status(workflow) == ("open", None)
     assert await workflow.account.execute("SELECT FROM automatic_conversations") == []
