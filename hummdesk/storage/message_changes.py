@@ -24,6 +24,8 @@ class ChangedMessage:
 
     message: Message
     event_id: UUID | None
+    has_pending_predecessor: bool = False
+    """A change of the conversation's messages before it may be unpublished."""
     attachments: list[dict[str, Any]] = field(default_factory=list)
     """Those that a withdrawn message had."""
 
@@ -121,4 +123,4 @@ async def _store(tx: Transaction, actor: Person, message: Message, *, kind: str)
     await queries.forget_passages(tx, message_id=message.id)
     action, where = kind.replace("_", "."), {"conversationId": str(message.conversation_id)}
     await audit.record(tx, actor, action, message.id, where)
-    return ChangedMessage(message=stored, event_id=event_id)
+    return ChangedMessage(message=stored, event_id=event_id, has_pending_predecessor=row["has_pending_predecessor"])

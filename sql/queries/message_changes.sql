@@ -25,7 +25,8 @@ WHERE account_id = current_account()
   AND id = :message_id;
 
 -- name: count(conversation_id, message_id, kind, actor_id, actor_type, event_id)^
--- Count a change of a message of a conversation, and log it with an outbox entry; return its revision.
+-- Count a change of a message of a conversation, and log it with an outbox entry; return its revision, and whether a change
+-- before it is less than five seconds old or in the outbox. The caller has locked the conversation.
 WITH counted AS (
     UPDATE conversations
     SET revision = revision + 1
@@ -48,7 +49,28 @@ WITH counted AS (
     SELECT account_id, :event_id, id, -2
     FROM counted
 )
-SELECT revision
+SELECT
+    revision,
+    EXISTS (
+        SELECT
+        FROM conversation_events
+        WHERE account_id = current_account()
+          AND kind IN ('message_edited', 'message_withdrawn')
+          AND created_at > now() - interval '5 seconds'
+          AND conversation_id = :conversation_id
+    )
+    OR EXISTS ( -- its process has died, or Redis is unavailable
+        SELECT
+        FROM outbox
+        JOIN conversation_events
+          ON conversation_events.account_id = current_account()
+         AND conversation_events.conversation_id = :conversation_id
+         AND conversation_events.id = outbox.id
+        WHERE outbox.account_id = current_account()
+          AND outbox.conversation_id = :conversation_id
+          AND outbox.seq = -2
+          AND conversation_events.kind IN ('message_edited', 'message_withdrawn')
+    ) AS has_pending_predecessor
 FROM counted;
 
 -- name: change(message_id, sender_id, content, content_type, revision)^

@@ -57,6 +57,7 @@ class MessageUpdated(Event):
     """A stored message was changed: `content` is the new one, or the message is `erased`; `withdrawn`: by its sender.
 
     `revision` counts the changes of the conversation, whose events arrive in its order, after the message itself.
+    `has_pending_predecessor`: the change before it may be unpublished.
     """
 
     conversation_id: UUID
@@ -68,9 +69,10 @@ class MessageUpdated(Event):
     erased: bool | None = None
     withdrawn: bool | None = None
     private: Routing[bool] = False
+    has_pending_predecessor: Routing[bool] = False
 
     @classmethod
-    def of(cls, account_id: UUID, message: Message) -> Self:
+    def of(cls, account_id: UUID, message: Message, *, has_pending_predecessor: bool = False) -> Self:
         return cls(
             account_id=account_id,
             conversation_id=message.conversation_id,
@@ -82,13 +84,16 @@ class MessageUpdated(Event):
             erased=message.erased or None,
             withdrawn=message.withdrawn or None,
             private=message.private,
+            has_pending_predecessor=has_pending_predecessor,
         )
 
     @property
     def order(self) -> OrderKey:
         """As a message, by another counter of the conversation: a name-based UUID separates the two."""
         counter = uuid5(self.conversation_id, "revisions")
-        return OrderKey(conversation_id=counter, seq=self.revision, has_pending_predecessor=False)
+        return OrderKey(
+            conversation_id=counter, seq=self.revision, has_pending_predecessor=self.has_pending_predecessor
+        )
 
     def rooms(self) -> tuple[str, ...]:
         return _rooms(self.account_id, self.conversation_id, private=self.private)

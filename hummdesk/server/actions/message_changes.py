@@ -59,5 +59,6 @@ async def _publish(context: ServerContext, account_id: UUID, changed: ChangedMes
         return
     receipt = context.receipts.pending(account_id, changed.event_id)
     held = receipt.hold()
-    await context.publisher.publish(MessageUpdated.of(account_id, changed.message), receipt=receipt)
+    event = MessageUpdated.of(account_id, changed.message, has_pending_predecessor=changed.has_pending_predecessor)
+    await context.publisher.publish(event, receipt=receipt)
     soon(publish_current(context, account_id, changed.message.conversation_id, [held]))

@@ -1,10 +1,12 @@
 """Editing and withdrawing one's own messages."""
 
+import asyncio
 import json
 from typing import Any
 from uuid import UUID
 
 from hummdesk.core.ids import new_id
+from hummdesk.publish.events.messages import MessageUpdated
 from hummdesk.relay.receipt_stores import OutboxReceipts
 from hummdesk.server.node import Node
 from hummdesk.storage import message_changes, outbox
@@ -181,6 +183,35 @@ async def test_change_that_its_process_did_not_publish_is_published_by_the_relay
     for client in (agent, customer):
         change = await client.receives("message_updated", messageId=sent["messageId"])
         assert (change["withdrawn"], change["revision"]) == (True, 1)
+
+
+async def test_changes_by_two_processes_that_are_published_in_the_wrong_order_arrive_in_theirs(
+    account: Account, node: Node
+) -> None:
+    agent, customer = await account.connect("agent"), await account.connect("customer", joins=True)
+    sent = [await send(account, agent, content) for content in ("One", "Two")]
+    changed = []
+    for one in sent:
+        async with node.context.database.account(account.id) as tx:
+            changed.append(
+                await message_changes.withdraw(
+                    tx,
+                    actor=account.people["agent"],
+                    conversation_id=account.conversation,
+                    message_id=UUID(one["messageId"]),
+                    minutes=15,
+                )
+            )
+    assert [one.has_pending_predecessor for one in changed] == [False, True]
+    async with asyncio.TaskGroup() as group:  # in this order
+        for change in reversed(changed):
+            event = MessageUpdated.of(
+                account.id, change.message, has_pending_predecessor=change.has_pending_predecessor
+            )
+            group.create_task(node.context.publisher.publish(event))
+    for client in (agent, customer):
+        updates = [await client.receives("message_updated") for _ in changed]
+        assert [update["revision"] for update in updates] == [1, 2]
 
 
 async def test_stored_message_is_changed_only_by_its_sender_of_staff(account: Account, node: Node) -> None:

@@ -69,7 +69,7 @@ export interface Message {
   mentions?: Array<string>;
 }
 
-/** A stored message was changed: `content` is the new one, or the message is `erased`; `withdrawn`: by its sender. `revision` counts the changes of the conversation, whose events arrive in its order, after the message itself. */
+/** A stored message was changed: `content` is the new one, or the message is `erased`; `withdrawn`: by its sender. `revision` counts the changes of the conversation, whose events arrive in its order, after the message itself. `has_pending_predecessor`: the change before it may be unpublished. */
 export interface MessageUpdate {
   conversationId: string;
   messageId: string;

@@ -73,7 +73,7 @@ class Message(TypedDict):
 
 
 class MessageUpdate(TypedDict):
-    """A stored message was changed: `content` is the new one, or the message is `erased`; `withdrawn`: by its sender. `revision` counts the changes of the conversation, whose events arrive in its order, after the message itself."""
+    """A stored message was changed: `content` is the new one, or the message is `erased`; `withdrawn`: by its sender. `revision` counts the changes of the conversation, whose events arrive in its order, after the message itself. `has_pending_predecessor`: the change before it may be unpublished."""
 
     conversationId: str
     messageId: str
