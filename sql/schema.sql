@@ -1286,7 +1286,7 @@ CREATE TABLE ai_runs (
     CONSTRAINT ai_runs_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT ai_runs_repetition_key UNIQUE (account_id, message_id, kind, repetition),
     CONSTRAINT ai_runs_message_fkey FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id),
-    CONSTRAINT ai_runs_kind_known CHECK (kind IN ('classification', 'draft', 'summary')),
+    CONSTRAINT ai_runs_kind_known CHECK (kind IN ('classification', 'draft', 'summary', 'assist')),
     CONSTRAINT ai_runs_status_known CHECK (status IN ('pending', 'published', 'running', 'done', 'failed')),
     CONSTRAINT ai_runs_outcome_known CHECK (outcome IN ('done', 'abstained', 'superseded')),
     CONSTRAINT ai_runs_outcome_of_done CHECK ((status = 'done') = (outcome IS NOT NULL)),
@@ -1928,7 +1928,7 @@ CREATE TRIGGER conversations_feed_updated
         OR OLD.erased_at IS DISTINCT FROM NEW.erased_at
     ) EXECUTE FUNCTION feed_conversation('conversation_updated');
 
--- Adds a change for the end of an AI run that failed or has a result.
+-- Adds a change for the end of an AI run that failed or has a result, unless it was for one agent alone.
 CREATE FUNCTION feed_run() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -1951,6 +1951,7 @@ CREATE TRIGGER ai_runs_feed
         OLD.finished_at IS NULL
         AND NEW.finished_at IS NOT NULL
         AND (NEW.status = 'failed' OR NEW.outcome = 'done')
+        AND NEW.kind <> 'assist'
     ) EXECUTE FUNCTION feed_run();
 
 -- The sequencer: numbers at most so many committed changes of an account, and returns its last number. The position is

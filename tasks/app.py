@@ -29,7 +29,15 @@ def _settings() -> config.Settings:
 
 settings = _settings()
 app = Celery(
-    "hummdesk", include=["tasks.classify", "tasks.draft", "tasks.summarize", "tasks.knowledge", "tasks.simulate"]
+    "hummdesk",
+    include=[
+        "tasks.classify",
+        "tasks.draft",
+        "tasks.summarize",
+        "tasks.assist",
+        "tasks.knowledge",
+        "tasks.simulate",
+    ],
 )
 app.conf.update(configuration(settings))
 

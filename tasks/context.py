@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hummdesk.bus.assist_requests import AssistRequests
 from hummdesk.bus.draft_progress import DraftProgress
 from hummdesk.bus.task_queues import TaskQueues
 from hummdesk.core.config import Settings
@@ -16,5 +17,6 @@ class WorkerContext:
     database: Database
     broadcast: BroadcastService
     progress: DraftProgress
+    assists: AssistRequests
     queues: TaskQueues
     providers: ProviderSelector

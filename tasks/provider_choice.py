@@ -42,6 +42,16 @@ class ProviderAnswer(Generic[T]):
         """The fields `provider` and `fallback` of a run's result."""
         return {"provider": self.provider} | ({} if self.fallback is None else {"fallback": self.fallback})
 
+    @property
+    def cost(self) -> dict[str, dict[str, float]]:
+        """The field `cost` of a run's result: of the calls of this attempt. Empty if there was none."""
+        used = [call for call in self.calls if call.usage.total]
+        if not used:
+            return {}
+        found: dict[str, float] = {"tokens": sum(call.usage.total for call in used)}
+        known = [call.cost for call in used if call.cost is not None]
+        return {"cost": found | {"dollars": float(sum(known))} if len(known) == len(used) else found}
+
 
 class ProviderSelector:
     def __init__(self, settings: Settings, database: Database) -> None:
@@ -54,8 +64,13 @@ class ProviderSelector:
     def name_for(self, run: Request) -> str:
         return provider_name(run, self._settings)
 
-    async def ask(self, run: Request, request: Callable[[Provider], Awaitable[T]]) -> ProviderAnswer[T]:
-        """Send `request` to the provider of the run's account. Raises errors for which the run is to be retried."""
+    async def ask(
+        self, run: Request, request: Callable[[Provider], Awaitable[T]], *, has_fallback: bool = True
+    ) -> ProviderAnswer[T]:
+        """Send `request` to the provider of the run's account. Raises errors for which the run is to be retried.
+
+        Without `has_fallback` the embedded provider does not answer in its place, and all errors are raised.
+        """
         name = self.name_for(run)
         if name == "embedded":
             return await self._ask_embedded(request)
@@ -65,7 +80,7 @@ class ProviderSelector:
             value = await request(await self._provider(name, run, calls.append))
             return ProviderAnswer(value=value, provider=name, calls=tuple(calls))
         except Exception as error:
-            if should_retry(run, error, self._settings):
+            if not has_fallback or should_retry(run, error, self._settings):
                 raise
             fallback = error.code if isinstance(error, ProviderError) else "failed"
             log.warning("ai_provider.fallback", extra={"provider": name, "code": fallback})

@@ -23,6 +23,7 @@ class SummaryHandler(RunHandler):
                 "summary": answered.value,
                 "based_on_seq": run.message.seq,
                 "assigned_to": str(run.assigned_to) if run.assigned_to else None,
+                **answered.cost,
                 **answered.source,
             }
             return RunResult(outcome="done", payload=payload)

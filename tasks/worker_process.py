@@ -9,6 +9,7 @@ from typing import Any
 import uvloop
 from celery import signals
 
+from hummdesk.bus.assist_requests import AssistRequests
 from hummdesk.bus.commands import Commands
 from hummdesk.bus.draft_progress import DraftProgress
 from hummdesk.bus.task_queues import TaskQueues
@@ -53,6 +54,8 @@ class WorkerProcess:
         self._resources.push_async_callback(providers.close)
         progress = DraftProgress(Commands.of(settings.redis))
         self._resources.push_async_callback(progress.close)
+        assists = AssistRequests(Commands.of(settings.redis))
+        self._resources.push_async_callback(assists.close)
         queues = TaskQueues(Commands.of(settings.broker))
         self._resources.push_async_callback(queues.close)
         return WorkerContext(
@@ -60,6 +63,7 @@ class WorkerProcess:
             database=database,
             broadcast=await self._resources.enter_async_context(open_broadcast_service(settings, epochs)),
             progress=progress,
+            assists=assists,
             queues=queues,
             providers=providers,
         )

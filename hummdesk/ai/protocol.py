@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
 from uuid import UUID
 
+from hummdesk.core.assist import Assist
 from hummdesk.core.categories import OwnCategory
 
 Priority = Literal["low", "medium", "high", "urgent"]
@@ -255,3 +256,6 @@ class Provider(Protocol):
 
         Raise ProviderError on failure.
         """
+
+    async def assist(self, wanted: Assist) -> str:
+        """Translate or rewrite a text for an agent. Raise ProviderError on failure, or if the provider cannot."""

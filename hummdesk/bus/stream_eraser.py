@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable, Set
 from uuid import UUID
 
-from hummdesk.bus import draft_progress
+from hummdesk.bus import assist_requests, draft_progress
 from hummdesk.bus.commands import Commands
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.kept_entries import Entry
@@ -51,6 +51,10 @@ class StreamEraser:
     async def delete_draft(self, account_id: UUID, conversation_id: UUID) -> None:
         """Delete the draft that is being generated; its run shows no more of it."""
         await self._commands.run("DEL", draft_progress.key_of(account_id, conversation_id))
+
+    async def delete_assists(self, account_id: UUID, run_ids: Iterable[UUID]) -> None:
+        """Delete the texts that runs were to translate or rewrite."""
+        await self._commands.run_all(("DEL", assist_requests.key_of(account_id, run_id)) for run_id in run_ids)
 
     async def delete_keys(self, account_id: UUID) -> int:
         """Delete the keys that name an account, those of its presence and sockets; return their number."""

@@ -12,6 +12,7 @@ from hummdesk.ai.protocol import Priority
 from hummdesk.contract.event_schemas import nested_schema, schema_of
 from hummdesk.contract.fields import AnyObject, AnyText, Boolean, Id, Integer, ListOf, MapOf, OneOf, Time, UnionOf
 from hummdesk.core import errors
+from hummdesk.core.assist import LANGUAGES
 from hummdesk.publish.events.ai import AIClassification, AIDraft, AISummary
 from hummdesk.publish.events.availability import ClosedMessage
 from hummdesk.publish.events.conversations import ConversationActivity, MoveReason
@@ -162,6 +163,17 @@ class RequestedRun(Schema):
     """The AI run whose events answer the request: a new one, or the one that is current."""
 
     runId = Id(required=True)
+
+
+class Assistance(Schema):
+    """Whether texts can be translated and rewritten for the account, and the languages of translations.
+
+    `reason`: the account has `no_model`, or its daily budget is used up.
+    """
+
+    available = Boolean(required=True)
+    reason = OneOf("no_model", "budget_exhausted")
+    languages = ListOf(OneOf(*LANGUAGES), required=True)
 
 
 class QueuePlace(Schema):

@@ -28,6 +28,7 @@ from hummdesk.contract.fields import (
     Text,
     sanitized,
 )
+from hummdesk.core.assist import LANGUAGES, AssistKind
 from hummdesk.core.categories import KEY, LONGEST_KEY
 from hummdesk.storage import labels
 from hummdesk.storage.automatic import Verdict
@@ -217,6 +218,28 @@ class MarkDraft(OfConversation):
 
     runId = Id(required=True)
     mark = OneOf(*get_args(DraftMark), required=True)
+
+
+class RequestAssist(OfConversation):
+    """A text to be translated or rewritten: `text`, or the message `messageId`, which can only be translated.
+
+    `language` is that of a translation.
+    """
+
+    kind = OneOf(*get_args(AssistKind), required=True)
+    text = Text(shortest=1, longest=MAX_CONTENT, load_default=None)
+    messageId = Id(load_default=None)
+    language = OneOf(*LANGUAGES, load_default=None)
+
+    @validates_schema
+    def _task(self, data: dict[str, Any], **_: Any) -> None:
+        is_translation = data.get("kind") == "translate"
+        if (data.get("text") is None) == (data.get("messageId") is None):
+            raise ValidationError("Give a text or a messageId, not both.", "text")
+        if is_translation != (data.get("language") is not None):
+            raise ValidationError("Required for a translation, and only for one.", "language")
+        if data.get("messageId") is not None and not is_translation:
+            raise ValidationError("A message can only be translated.", "kind")
 
 
 class LabelConversation(OfConversation):

@@ -160,6 +160,8 @@ REQUESTS: dict[str, Request] = {
         Request("get_report", reports.GetReport(), ADMIN, reports.Report()),
         Request("request_draft", requests.OfConversation(), ANSWERING, payloads.RequestedRun()),
         Request("request_summary", requests.OfConversation(), ANSWERING, payloads.RequestedRun()),
+        Request("get_assistance", requests.Nothing(), ANSWERING, payloads.Assistance()),
+        Request("request_assist", requests.RequestAssist(), ANSWERING, payloads.RequestedRun()),
         Request("mark_draft", requests.MarkDraft(), ANSWERING, payloads.Done()),
         Request("get_operations", requests.Nothing(), ADMIN, operations.Operations()),
     )

@@ -24,13 +24,15 @@ RUN_QUEUES: dict[RunKind, Literal["classification", "draft"]] = {
     "classification": "classification",
     "draft": "draft",
     "summary": "draft",
+    "assist": "draft",
 }
-"""The queue of each kind of AI run. An agent waits for a summary as for a draft, and few summaries are requested."""
+"""The queue of each kind of AI run. An agent waits for a summary, and for help, as for a draft; few are requested."""
 
 TASKS: dict[RunKind, str] = {
     "classification": "hummdesk.classify",
     "draft": "hummdesk.draft",
     "summary": "hummdesk.summarize",
+    "assist": "hummdesk.assist",
 }
 """Names of the Celery tasks. Their argument is a list of [account id, run id]."""
 
@@ -46,7 +48,7 @@ KEY_PREFIX = "hummdesk:celery:"
 QUEUE_KEYS: dict[Queue, str] = {queue: KEY_PREFIX + name for queue, name in QUEUES.items()}
 """The Redis list of each queue."""
 
-BATCH_SIZES: dict[RunKind, int] = {"classification": 50, "draft": 5, "summary": 5}
+BATCH_SIZES: dict[RunKind, int] = {"classification": 50, "draft": 5, "summary": 5, "assist": 5}
 """Maximum number of runs in one Celery task: they are claimed and stored together."""
 
 SOCKET_SECONDS = 5.0

@@ -15,7 +15,7 @@ ANSWERING: frozenset[Role] = frozenset({"admin", "agent"})
 STAFF_RANKS: tuple[Role, ...] = ("viewer", "agent", "admin")
 """Each may do what those before it may."""
 
-RunKind = Literal["classification", "draft", "summary"]
+RunKind = Literal["classification", "draft", "summary", "assist"]
 """The kind of an AI run."""
 RunOutcome = Literal["done", "abstained", "superseded"]
 """The outcome of a run that did not fail."""

@@ -26,7 +26,7 @@ from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import Conversation
 from hummdesk.publish.broadcast import open_broadcast_service
 from hummdesk.publish.erased import holds_content
-from hummdesk.publish.events.ai import result_keys
+from hummdesk.publish.events.ai import assist_key, result_keys
 from hummdesk.publish.events.messages import MessageUpdated
 from hummdesk.publish.outbox import publish_updates
 from hummdesk.publish.publisher import Publisher
@@ -177,7 +177,9 @@ class Eraser:
             ended = await erasure.unannounced_runs(tx, conversation_id)
             message_ids = await erasure.run_messages(tx, conversation_id)
         await self.stream.delete_draft(account_id, conversation_id)
-        await self.stream.block(account_id, [key for one in message_ids for key in result_keys(one)])
+        await self.stream.delete_assists(account_id, [run.id for run in ended])
+        keys = [key for one in message_ids for key in result_keys(one)]
+        await self.stream.block(account_id, keys + [assist_key(run.id) for run in ended])
         for entry in entries:
             await outbox.republish(entry)
         for run in ended:

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import pairwise
 from uuid import UUID, uuid4
 
+from hummdesk.bus.assist_requests import AssistRequests
 from hummdesk.bus.client import connect
 from hummdesk.bus.commands import Commands
 from hummdesk.bus.draft_progress import DraftProgress
@@ -147,6 +148,7 @@ def _context(
         presence=presence,
         viewers=ViewerLeases(commands, lease_seconds=lease_seconds),
         draft_progress=DraftProgress(commands),
+        assists=AssistRequests(commands),
         socket_counts=socket_counts,
         task_queues=TaskQueues(Commands.of(settings.broker, timeout=REQUEST_SECONDS)),
         publisher=publisher,

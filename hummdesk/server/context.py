@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from hummdesk.bus.assist_requests import AssistRequests
 from hummdesk.bus.draft_progress import DraftProgress
 from hummdesk.bus.presence import Presence
 from hummdesk.bus.recovery_store import RecoveryStore
@@ -60,6 +61,7 @@ class ServerContext:
     presence: Presence
     viewers: ViewerLeases
     draft_progress: DraftProgress
+    assists: AssistRequests
     socket_counts: SocketCounts
     task_queues: TaskQueues
     publisher: Publisher

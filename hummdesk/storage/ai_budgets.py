@@ -36,6 +36,11 @@ class Budget:
     def limits(self, settings: Settings) -> BudgetLimits:
         return limits(settings, self.daily_tokens, self.daily_dollars)
 
+    def is_used_up(self, settings: Settings) -> bool:
+        """Whether a limit is reached: nothing is sent to an external model until midnight UTC."""
+        most = self.limits(settings)
+        return 0 < most.tokens <= self.tokens or 0 < most.dollars <= self.dollars
+
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})

@@ -589,6 +589,12 @@ KEYS: tuple[Key, ...] = (
         lifetime="until it is whole, at most 1 minute",
     ),
     Key(
+        pattern="hummdesk:assist:*",
+        holds="the text that an agent has the AI translate or rewrite, and who the agent is",
+        erasure="deleted",
+        lifetime="until it is done, at most AI_DEADLINE_SECONDS",
+    ),
+    Key(
         pattern="hummdesk:presence:*",
         holds="ids and status of agents",
         erasure="deleted with the account",

@@ -1,4 +1,4 @@
-"""AI runs that staff starts: the draft of a conversation that is opened, and drafts and summaries on request.
+"""AI runs that staff starts: the draft of a conversation that is opened; drafts, summaries and help on request.
 
 An assignment starts a draft by a trigger, `conversations_draft`.
 """
@@ -34,3 +34,15 @@ async def request(tx: Transaction, *, conversation_id: UUID, kind: RequestedKind
         if run_id is not None:
             return run_id
     return None
+
+
+async def assist(tx: Transaction, *, conversation_id: UUID, message_id: UUID | None, run_id: UUID) -> bool:
+    """Start a run for one agent about a message, without an id about the newest one.
+
+    Return False if there is no such message, or it was withdrawn.
+    """
+    about = {"conversation_id": conversation_id, "message_id": message_id}
+    while row := await queries.assist(tx, run_id=run_id, **about):
+        if row["run_id"] is not None:
+            return True
+    return False

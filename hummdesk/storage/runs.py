@@ -109,7 +109,7 @@ class AttemptResult:
             "outcome": self.outcome,
             "error": self.error,
             "delay": self.delay_seconds,
-            "payload": self.payload,
+            "payload": None if self.run.kind == "assist" else self.payload,  # for one agent, who receives it
             "priority": self.priority,
             "event_id": str(new_id()),
             "draft_id": str(new_id()),

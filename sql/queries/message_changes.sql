@@ -95,14 +95,14 @@ WHERE account_id = current_account()
   AND past_answer_id = :message_id;
 
 -- name: end_runs(conversation_id)!
--- End the open drafts and summaries of a conversation: a worker that is carrying one out can then store no result. The
--- relay publishes that they are superseded.
+-- End the open drafts, summaries and runs for one agent of a conversation: a worker that is carrying one out can then store
+-- no result. The relay publishes that they are superseded.
 UPDATE ai_runs
 SET status = 'done', outcome = 'superseded', finished_at = clock_timestamp()
 WHERE account_id = current_account()
   AND conversation_id = :conversation_id
   AND announced_at IS NULL
-  AND kind IN ('draft', 'summary')
+  AND kind IN ('draft', 'summary', 'assist')
   AND status IN ('pending', 'published', 'running');
 
 -- name: forget_results(conversation_id, seq)!

@@ -59,3 +59,53 @@ WITH newest AS (
 SELECT COALESCE((SELECT id FROM started), (SELECT id FROM last WHERE is_current)) AS run_id
 FROM newest
 LEFT JOIN notified ON true;
+
+-- name: assist(conversation_id, message_id, run_id)^
+-- Start a run for one agent about a message, or without an id about the newest one. No row: there is no such message, or it
+-- is erased. `run_id` is NULL if another transaction has started a run about it since this statement began.
+WITH wanted AS MATERIALIZED (
+    SELECT COALESCE(
+        :message_id::uuid,
+        (
+            SELECT id
+            FROM messages
+            WHERE account_id = current_account()
+              AND conversation_id = :conversation_id
+            ORDER BY seq DESC
+            LIMIT 1
+        )
+    ) AS id
+), about AS (
+    SELECT messages.account_id, messages.conversation_id, messages.id, messages.seq
+    FROM wanted
+    JOIN messages
+      ON messages.account_id = current_account()
+     AND messages.id = wanted.id
+    WHERE messages.conversation_id = :conversation_id
+      AND (:message_id::uuid IS NULL OR messages.erased_at IS NULL)
+), started AS (
+    INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind, repetition)
+    SELECT
+        about.account_id,
+        :run_id,
+        about.conversation_id,
+        about.id,
+        about.seq,
+        'assist',
+        (
+            SELECT COALESCE(max(earlier.repetition) + 1, 0)
+            FROM ai_runs AS earlier
+            WHERE earlier.account_id = about.account_id
+              AND earlier.message_id = about.id
+              AND earlier.kind = 'assist'
+        )
+    FROM about
+    ON CONFLICT (account_id, message_id, kind, repetition) DO NOTHING
+    RETURNING id
+), notified AS MATERIALIZED (
+    SELECT pg_notify('hummdesk_runs', '')
+    WHERE EXISTS (SELECT FROM started)
+)
+SELECT (SELECT id FROM started) AS run_id
+FROM about
+LEFT JOIN notified ON true;

@@ -2,7 +2,7 @@ import { defaultClientConditions, defineConfig } from "vite";
 import { texts } from "../texts/catalogue.js";
 
 export default defineConfig({
-  plugins: [texts("console", "ops", "settings", "supervisor")],
+  plugins: [texts("console", "assist", "ops", "settings", "supervisor")],
   resolve: { conditions: ["hummdesk-source", ...defaultClientConditions] },
   build: {
     outDir: "../../hummdesk/web",

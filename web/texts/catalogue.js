@@ -14,6 +14,7 @@ export const LANGUAGES = ["en", "de"];
 // The prefixes of the keys in each file.
 export const PARTS = {
   console: ["common", "console"],
+  assist: ["assist"],
   ops: ["common", "ops"],
   settings: ["settings"],
   supervisor: ["supervisor"],
@@ -27,6 +28,7 @@ const SOURCES = [
   ["console/src/format.ts", ["common"]],
   ["console/src/sign-in.tsx", ["common"]],
   ["console/src/state/session.ts", ["common"]],
+  ["console/src/assist/", ["assist"]],
   ["console/src/ops/", ["common", "ops"]],
   ["console/src/settings/", ["common", "console", "settings"]],
   ["console/src/supervisor/", ["common", "console", "settings", "supervisor"]],

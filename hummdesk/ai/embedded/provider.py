@@ -17,12 +17,14 @@ from hummdesk.ai.protocol import (
     Draft,
     IncomingMessage,
     Knowledge,
+    ProviderRefused,
     Show,
     SourceKind,
     Turn,
     show_nothing,
 )
 from hummdesk.ai.text import one_line
+from hummdesk.core.assist import Assist
 
 MAX_CITATIONS = 3
 REASONS: dict[SourceKind, str] = {
@@ -82,6 +84,10 @@ class EmbeddedProvider:
 
     async def summarize(self, conversation: Sequence[Turn]) -> str:
         return summary.extract(conversation)
+
+    async def assist(self, wanted: Assist) -> str:
+        """Refuse: no local model translates, and one that left out sentences would leave out what they say."""
+        raise ProviderRefused(f"{wanted.kind}: only external models do this", code="not_supported")
 
 
 def _citations(parts: Sequence[Part], selected: Sequence[RankedSource]) -> tuple[Citation, ...]:

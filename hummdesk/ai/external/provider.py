@@ -12,6 +12,7 @@ from marshmallow import Schema, ValidationError
 
 from hummdesk.ai import routing
 from hummdesk.ai.external import answer_schemas, grounding, inputs, pricing
+from hummdesk.ai.external.assist import assist_input, check_assist
 from hummdesk.ai.external.client import Completion, CompletionRequest, ModelClient, OnText, Role
 from hummdesk.ai.external.draft_release import DraftRelease
 from hummdesk.ai.external.own_categories import with_categories
@@ -30,6 +31,7 @@ from hummdesk.ai.protocol import (
 )
 from hummdesk.ai.redaction import Redactor
 from hummdesk.ai.reply import actions_for
+from hummdesk.core.assist import Assist
 from hummdesk.core.models import ModelCall, Reservation, TokenUsage
 
 MAX_CITATIONS = 3
@@ -140,6 +142,12 @@ class ExternalProvider:
         answer = await self._ask(template, data)
         sent = orjson.dumps(data).decode()
         return grounding.check_summary(answer["summary"], sent, template.prompt, redactor)
+
+    async def assist(self, wanted: Assist) -> str:
+        redactor, template = Redactor(), self._templates.assist
+        data = assist_input(redactor, wanted)
+        answer = await self._ask(template, data)
+        return check_assist(answer["text"], data, template.prompt, redactor)
 
     async def _ask(
         self, template: RequestTemplate, data: Mapping[str, Any], *, on_text: OnText | None = None

@@ -6,6 +6,7 @@ from typing import Self
 from marshmallow import Schema
 
 from hummdesk.ai.external.answer_schemas import ClassificationAnswer, DraftAnswer, SummaryAnswer
+from hummdesk.ai.external.assist import MAX_TOKENS, AssistAnswer
 from hummdesk.ai.external.prompts import Prompt, load_prompt
 from hummdesk.core.config import Settings
 
@@ -27,6 +28,7 @@ class RequestTemplates:
     classify: RequestTemplate
     draft: RequestTemplate
     summarize: RequestTemplate
+    assist: RequestTemplate
 
     @classmethod
     def of(cls, provider: str, settings: Settings) -> Self:
@@ -50,6 +52,13 @@ class RequestTemplates:
                 schema=SummaryAnswer(),
                 model=getattr(settings, f"{provider}_draft_model"),
                 max_tokens=3000,
+                timeout_seconds=settings.ai_draft_seconds,
+            ),
+            assist=RequestTemplate(
+                prompt=load_prompt("assist"),
+                schema=AssistAnswer(),
+                model=getattr(settings, f"{provider}_draft_model"),
+                max_tokens=MAX_TOKENS,
                 timeout_seconds=settings.ai_draft_seconds,
             ),
         )

@@ -13,7 +13,7 @@ from hummdesk.ai.protocol import Priority, Sentiment, SourceKind, Tone
 from hummdesk.core.models import RunKind, RunOutcome
 from hummdesk.publish.audience import ACCOUNT, JOINED_STAFF, agent
 from hummdesk.publish.events.base import Event, OfConversation, OfMessage, Payload, event, utc_now
-from hummdesk.publish.fields import Count, Id, Range, Routing, Share
+from hummdesk.publish.fields import MAX_INTEGER, Count, Id, Range, Routing, Share
 from hummdesk.storage.runs import EndedRun
 
 UNEXPLAINED = "The AI run failed"
@@ -109,6 +109,13 @@ class Citation(TypedDict):
     id: NotRequired[str]
 
 
+class Cost(TypedDict):
+    """Of the calls of an external model. `dollars` is absent if a price is unknown."""
+
+    tokens: Count
+    dollars: NotRequired[Annotated[float, Range(0, MAX_INTEGER)]]
+
+
 @event("ai_draft", to=(JOINED_STAFF, agent("assigned_to")))
 class AIDraft(OfMessage):
     """A suggested reply. It is stale once a message has a greater `seq` than `basedOnSeq`.
@@ -169,12 +176,16 @@ class AIDraftDelta(OfConversation):
 
 @event("ai_summary", to=(JOINED_STAFF, agent("assigned_to")))
 class AISummary(OfMessage):
-    """A summary of a conversation up to the message with the `seq` `basedOnSeq`; `fallback` is that of `ai_draft`."""
+    """A summary of a conversation up to the message with the `seq` `basedOnSeq`; `fallback` is that of `ai_draft`.
+
+    `cost` is that of the external model, also if its answer was not usable.
+    """
 
     run_id: UUID
     assigned_to: Routing[UUID | None] = None
     summary: str
     based_on_seq: Count
+    cost: Cost | None = None
     provider: str
     fallback: str | None = None
 
@@ -194,8 +205,41 @@ class AISummary(OfMessage):
             assigned_to=result["assigned_to"] and UUID(result["assigned_to"]),
             summary=result["summary"],
             based_on_seq=result["based_on_seq"],
+            cost=result.get("cost"),
             provider=result["provider"],
             fallback=result.get("fallback"),
+        )
+
+
+@event("ai_assist", to=(agent("requested_by"),))
+class AIAssist(OfMessage):
+    """A translated or rewritten text, for the agent who has requested it. It is not stored.
+
+    `messageId` is the message that was translated, else the newest one when the run was requested.
+    """
+
+    requested_by: Routing[UUID]
+    run_id: UUID
+    text: str
+    cost: Cost | None = None
+    provider: str
+
+    @property
+    def key(self) -> str:
+        return assist_key(self.run_id)
+
+    @classmethod
+    def of(cls, ended: EndedRun, result: Payload, *, at: datetime) -> Self:
+        return cls(
+            account_id=ended.account_id,
+            conversation_id=ended.conversation_id,
+            timestamp=at,
+            message_id=ended.message_id,
+            requested_by=UUID(result["requested_by"]),
+            run_id=ended.id,
+            text=result["text"],
+            cost=result.get("cost"),
+            provider=result["provider"],
         )
 
 
@@ -220,11 +264,12 @@ class ClassificationCorrected(OfMessage):
     priority: Priority | None = None
 
 
-Finding = AIClassification | AIDraft | AISummary
+Finding = AIClassification | AIDraft | AISummary | AIAssist
 FINDINGS: dict[RunKind, type[Finding]] = {
     "classification": AIClassification,
     "draft": AIDraft,
     "summary": AISummary,
+    "assist": AIAssist,
 }
 
 
@@ -258,6 +303,11 @@ def events_of(ended: EndedRun, result: Payload | None) -> list[Event]:
 def result_keys(message_id: UUID) -> tuple[str, ...]:
     """The deduplication keys of the events with results about a message."""
     return (f"classified/{message_id}", f"drafted/{message_id}", f"summarized/{message_id}")
+
+
+def assist_key(run_id: UUID) -> str:
+    """The deduplication key of the result of a run for one agent."""
+    return f"assisted/{run_id}"
 
 
 def milliseconds(ended: EndedRun) -> int:

@@ -6,6 +6,7 @@ from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import (
     ai,
     assignment,
+    assist,
     availability,
     bulk,
     categories,
@@ -67,6 +68,8 @@ HANDLERS: dict[str, Handler] = {
         reports.get_report,
         ai.request_draft,
         ai.request_summary,
+        assist.get_assistance,
+        assist.request_assist,
         ai.mark_draft,
         operations.get_operations,
     )

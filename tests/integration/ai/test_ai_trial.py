@@ -24,6 +24,7 @@ from hummdesk.ai.protocol import (
     Turn,
     show_nothing,
 )
+from hummdesk.core.assist import Assist
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.operator import ai_trial
@@ -151,6 +152,9 @@ def test_classify_with_failing_provider_writes_error(monkeypatch: pytest.MonkeyP
             raise ProviderError("no answer today")
 
         async def summarize(self, conversation: Sequence[Turn]) -> str:
+            raise ProviderError("no answer today")
+
+        async def assist(self, wanted: Assist) -> str:
             raise ProviderError("no answer today")
 
     monkeypatch.setitem(providers.LOCAL, "embedded", Failing)

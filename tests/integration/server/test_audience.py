@@ -22,6 +22,7 @@ from hummdesk.publish import rooms
 from hummdesk.publish.audience import Recipient
 from hummdesk.publish.events import EVENTS, Event
 from hummdesk.publish.events.ai import (
+    AIAssist,
     AIClassification,
     AIDraft,
     AIDraftDelta,
@@ -186,6 +187,8 @@ def example(event: str, account: Account, sample: str) -> Any:
         "rate_conversation": conversation | {"rating": 5, "comment": "secret"},
         "request_draft": conversation,
         "request_summary": conversation,
+        "get_assistance": None,
+        "request_assist": conversation | {"kind": "shorter", "text": sample},
         "judge_answer": conversation | {"verdict": "person"},
         "mark_draft": conversation | {"runId": sample, "mark": "shown"},
         "start_conversation": {"content": sample},
@@ -215,7 +218,7 @@ ANSWERED_WITHOUT_ACCESS = {
     "set_agent_status",
 }
 ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "get_operations", "get_availability", "start_conversation"}
-ANSWERED_WITHOUT_ACCESS |= {"get_queues", "get_report", "get_inbox", "get_categories"}
+ANSWERED_WITHOUT_ACCESS |= {"get_queues", "get_report", "get_inbox", "get_categories", "get_assistance"}
 ANSWERED_WITHOUT_ACCESS |= {"state_details", "get_introduction"}
 """Requests that name no conversation, or change nothing in it."""
 
@@ -319,6 +322,7 @@ SAMPLES: dict[str, Callable[[Account, str], Awaitable[str]]] = {
     "correct_classification": message_of,
     "request_draft": message_of,
     "request_summary": message_of,
+    "request_assist": message_of,
     "mark_draft": draft,
     "edit_message": own_message,
     "withdraw_message": own_message,
@@ -342,6 +346,10 @@ async def assign(account: Account) -> None:
     admin = await account.connect("admin")
     await admin.do("assign_conversation", example("assign_conversation", account, "psst"))
     await admin.close()
+
+
+async def choose_model(account: Account) -> None:
+    await account.execute("UPDATE accounts SET ai_provider = 'openai' WHERE account_id = %(account)s")
 
 
 async def decide(account: Account) -> None:
@@ -389,6 +397,7 @@ PREPARED: dict[str, Callable[[Account], Awaitable[None]]] = {
     "rate_conversation": close,
     "judge_answer": answer_by_machine,
     "get_decision": decide,
+    "request_assist": choose_model,
 }
 """What makes the conversation of the account one that allows a request."""
 
@@ -563,6 +572,14 @@ EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
         citations=[],
         based_on_seq=1,
         provider="embedded",
+    ),
+    AIAssist: lambda a: AIAssist(
+        **parts(a),
+        requested_by=a.people["agent"].id,
+        run_id=new_id(),
+        text="The parcel is on its way.",
+        cost={"tokens": 100, "dollars": 0.01},
+        provider="openai",
     ),
     AIError: lambda a: AIError(**of_run(a), error="It failed"),
     ClassificationCorrected: lambda a: ClassificationCorrected(

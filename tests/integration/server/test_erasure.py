@@ -107,6 +107,8 @@ async def plant(account: Account, customer: Client, agent: Client, *, secret: st
         "UPDATE ai_corrections SET vector = %(vector)s, model = 'm' WHERE account_id = %(account)s",
         vector=secret.encode(),
     )
+    await account.execute("UPDATE accounts SET ai_provider = 'openai' WHERE account_id = %(account)s")
+    await agent.do("request_assist", conversation | {"kind": "shorter", "text": f"Your {secret}"})
     assert started["ok"]
 
 

@@ -104,6 +104,7 @@ async def test_ai_runs_are_summarized_and_failures_listed_without_content(accoun
         {"processingType": "classification", "done": 3, "failed": 0, "waiting": 0, "medianTime": 200, "slowTime": 290},
         {"processingType": "draft", "done": 0, "failed": 1, "waiting": 1},
         {"processingType": "summary", "done": 0, "failed": 0, "waiting": 0},
+        {"processingType": "assist", "done": 0, "failed": 0, "waiting": 0},
     ]
     (failed,) = figures["failedRuns"]
     assert (failed["processingType"], failed["error"]) == ("draft", "The AI did not answer in time")

@@ -613,6 +613,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("results.result", {"run_id": DONE}, 1),
     ("results.latest", {"conversation_id": md5("2conversation7"), "recent_messages": 50}, 30),
     ("run_requests.open", IN_BUSY, 20),
+    ("run_requests.assist", IN_BUSY | {"message_id": None, "run_id": md5("new run")}, 20),
     ("run_requests.request", IN_BUSY | {"kind": "draft", "run_id": md5("new run")}, 20),
     (
         "run_dispatch.take_due",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from hummdesk.core.ids import new_id
 from hummdesk.core.models import RunOutcome
 from hummdesk.storage import conversations, moves, run_requests
 from hummdesk.storage.run_requests import RequestedKind
@@ -198,3 +199,23 @@ async def test_summary_is_of_the_newest_public_message_of_either_side(workflow: 
     assert (run.id, run.kind, run.message.seq) == (run_id, "summary", 2)
     await account.send(account.customer)
     assert await workflow.end(run, payload={"n": 1}), "a newer message does not supersede it"
+
+
+async def test_runs_for_one_agent_are_separate_and_store_no_result(workflow: RunWorkflow) -> None:
+    account = workflow.account
+    await ask(workflow)
+
+    async def assist() -> bool:
+        async with account.tx() as tx:
+            return await run_requests.assist(tx, conversation_id=account.conversation, message_id=None, run_id=new_id())
+
+    assert await asyncio.gather(*(assist() for _ in range(5))) == [True] * 5
+    assert [repetition for _, repetition in await runs(workflow, "assist")] == [0, 1, 2, 3, 4]
+    due = await workflow.dispatch()
+    [run, *_] = await workflow.claim(due[0].id)
+    assert (run.kind, run.message.seq) == ("assist", 1)
+    await account.send(account.customer)
+    assert await workflow.end(run, payload={"text": "secret"}), "a newer message does not supersede it"
+    assert await account.execute("SELECT FROM ai_results WHERE run_id = %(run)s", run=run.id) == []
+    fed = "SELECT type FROM feed_changes WHERE subject_id = %(run)s"
+    assert await account.execute(fed, run=run.id) == []

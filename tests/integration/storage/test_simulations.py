@@ -92,6 +92,7 @@ class Simulator:
             database=self.worker,
             broadcast=cast(Any, None),
             progress=cast(Any, None),
+            assists=cast(Any, None),
             queues=cast(TaskQueues, self.queues),
             providers=cast(Any, self.providers),
         )

@@ -22,6 +22,7 @@ from hummdesk.ai.protocol import (
     Turn,
     show_nothing,
 )
+from hummdesk.core.assist import Assist
 from tasks.app import app
 from tests.system.tasks.marks import RELEASED, mark_of
 
@@ -62,6 +63,9 @@ class Scripted:
 
     async def summarize(self, conversation: Sequence[Turn]) -> str:
         return await self._real.summarize(conversation)
+
+    async def assist(self, wanted: Assist) -> str:
+        return await self._real.assist(wanted)
 
 
 async def fault(text: str, verb: str, number: int) -> None:

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
+from hummdesk.bus.assist_requests import AssistRequest, AssistRequests, key_of
+from hummdesk.bus.commands import Commands
+from hummdesk.core.assist import Assist
 from hummdesk.core.config import Settings
+from hummdesk.core.ids import new_id
 from hummdesk.operator import ai_providers
-from hummdesk.storage import accounts
+from hummdesk.storage import accounts, message_changes, run_requests
 from tests.conftest import Servers
 from tests.integration.ai.fake_api import (
     CLASSIFICATION,
@@ -23,6 +27,7 @@ from tests.integration.ai.fake_api import (
     hang,
     stream,
 )
+from tests.system.tasks.conftest import Pipeline
 from tests.system.tasks.external_models import (
     GOOD,
     QUESTION,
@@ -200,3 +205,76 @@ async def test_retry_after_beyond_the_deadline_falls_back_at_once(workers: Exter
         events = await payloads_of(pipeline, message, "classification")
         assert events["ai_classification"]["provider"] == "scripted"
         assert outcomes(await recorded_calls(pipeline, message)) == [("classification", "rate_limited", True)]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_text_is_rewritten_for_one_agent_at_a_cost_and_stored_nowhere(
+    workers: ExternalWorkers, protocol: Protocol
+) -> None:
+    async with workers.account(protocol) as (pipeline, fake_api):
+        fake_api.respond_with(answer(CLASSIFICATION), answer(GOOD))
+        message = await pipeline.ask(QUESTION)
+        await payloads_of(pipeline, message, "classification", "draft")
+        fake_api.respond_with(answer({"text": "Hi Hugo, we wrote to [EMAIL_1]."}))
+        wanted = Assist(kind="shorter", text="Hello Hugo, we have written to hugo@private.example today.")
+        key = await assist(pipeline, wanted)
+        events = await payloads_of(pipeline, message, "assist")
+        result = events["ai_assist"]
+        assert result["text"] == "Hi Hugo, we wrote to hugo@private.example."
+        assert result["cost"]["tokens"] == 1250
+        assert result["cost"]["dollars"] > 0
+        [published] = [event for event in pipeline.events if event.event == "ai_assist"]
+        assert list(published.rooms) == [f"agent:{pipeline.agent.id}"]
+        assert "hugo@private" not in json.dumps(fake_api.requests)
+        assert "assist" not in await results(pipeline, message)
+        assert await stored_text(pipeline, key) is None
+        assert outcomes(await recorded_calls(pipeline, message))[-1] == ("assist", "ok", False)
+        assert "written to" not in pipeline.log.read_text()
+
+        fake_api.respond_with(answer({"summary": "The customer was charged twice."}))
+        async with pipeline.database.account(pipeline.agent.account_id) as tx:
+            await run_requests.request(tx, conversation_id=pipeline.assigned, kind="summary")
+        events = await payloads_of(pipeline, message, "summary")
+        assert events["ai_summary"]["cost"] == result["cost"]
+
+
+async def test_withdrawal_refusal_and_expiry_end_a_run_for_one_agent_without_a_result(workers: ExternalWorkers) -> None:
+    async with workers.account("anthropic") as (pipeline, fake_api):
+        fake_api.respond_with(fail(400))
+        withdrawn = await pipeline.say(pipeline.agent, "Wrong number: 12")
+        async with pipeline.database.account(pipeline.agent.account_id) as tx:
+            about = {"conversation_id": pipeline.assigned, "message_id": withdrawn.id}
+            await message_changes.withdraw(tx, actor=pipeline.agent, minutes=15, **about)
+        await assist(pipeline, Assist(kind="translate", text="", is_message=True, language="de"))
+        assert "ai_assist" not in await payloads_of(pipeline, withdrawn, "assist")
+        assert fake_api.requests == []
+        message = await pipeline.say(pipeline.agent, "Right number: 13")
+        await assist(pipeline, Assist(kind="translate", text="", is_message=True, language="de"))
+        events = await payloads_of(pipeline, message, "assist")
+        assert events["ai_error"]["processingType"] == "assist"
+        assert "ai_assist" not in events
+        assert len(fake_api.requests) == 1
+        message = await pipeline.say(pipeline.agent, "Too late: 14")
+        await assist(pipeline, None)
+        assert "ai_error" in await payloads_of(pipeline, message, "assist")
+        assert len(fake_api.requests) == 1
+
+
+async def assist(pipeline: Pipeline, wanted: Assist | None) -> str:
+    """Request help for the agent about the newest message; return the key of what is wanted. None: it has expired."""
+    run_id, account_id = new_id(), pipeline.agent.account_id
+    if wanted is not None:
+        requests = AssistRequests(Commands.of(pipeline.settings.redis))
+        request = AssistRequest(requested_by=pipeline.agent.id, wanted=wanted)
+        await requests.save(account_id, run_id, request, seconds=90)
+        await requests.close()
+    async with pipeline.database.account(account_id) as tx:
+        assert await run_requests.assist(tx, conversation_id=pipeline.assigned, message_id=None, run_id=run_id)
+    return key_of(account_id, run_id)
+
+
+async def stored_text(pipeline: Pipeline, key: str) -> Any:
+    commands = Commands.of(pipeline.settings.redis)
+    found = await commands.run("GET", key)
+    await commands.close()
+    return found

@@ -7,6 +7,7 @@ import pytest
 from hummdesk.ai.external.answer_schemas import OUTCOMES
 from hummdesk.ai.external.prompts import FOLDER, load_prompt
 from hummdesk.ai.protocol import Priority, Sentiment, Tone
+from hummdesk.core.assist import AssistKind
 from hummdesk.core.categories import Category
 
 
@@ -26,6 +27,7 @@ def test_prompt_file_has_version_and_purpose(name: str) -> None:
     [
         ("classify", (*get_args(Category), *get_args(Priority), *get_args(Sentiment))),
         ("draft", (*OUTCOMES, *get_args(Tone))),
+        ("assist", get_args(AssistKind)),
     ],
 )
 def test_prompt_names_every_choice_of_the_schema(name: str, choices: tuple[str, ...]) -> None:

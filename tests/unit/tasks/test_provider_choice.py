@@ -139,3 +139,24 @@ async def test_ask_while_postgresql_is_unavailable_logs_the_costs(
     [record] = caplog.records
     assert record.message == "model_calls.not_stored"
     assert vars(record)["calls"] == [{"model": "m", "cost": "0.5"}]
+
+
+async def test_ask_without_fallback_raises_the_last_error(selector: ProviderSelector, stored: StoredCalls) -> None:
+    run = replace(EXTERNAL, attempts=SETTINGS.ai_max_attempts)
+    with pytest.raises(ProviderRefused, match="400"):
+        await selector.ask(run, failing(ProviderRefused("400")), has_fallback=False)
+    assert stored.calls == [(CALL, False)]
+
+
+@pytest.mark.parametrize(
+    ("costs", "found"),
+    [
+        ([], {}),
+        ([Decimal("0.25"), Decimal("0.5")], {"cost": {"tokens": 20, "dollars": 0.75}}),
+        ([Decimal("0.25"), None], {"cost": {"tokens": 20}}),
+    ],
+    ids=["none", "known", "unknown"],
+)
+def test_cost_of_an_answer_is_the_sum_of_its_calls(costs: list[Decimal | None], found: dict[str, Any]) -> None:
+    calls = tuple(replace(CALL, usage=TokenUsage(input=8, output=2), cost=cost) for cost in costs)
+    assert ProviderAnswer(value="", provider="anthropic", calls=calls).cost == found

@@ -345,7 +345,7 @@ export interface AIRun {
   conversationId: string;
   timestamp: string;
   messageId: string;
-  processingType: "classification" | "draft" | "summary";
+  processingType: "classification" | "draft" | "summary" | "assist";
   runId: string;
 }
 
@@ -354,7 +354,7 @@ export interface AIRunEnd {
   conversationId: string;
   timestamp: string;
   messageId: string;
-  processingType: "classification" | "draft" | "summary";
+  processingType: "classification" | "draft" | "summary" | "assist";
   runId: string;
   outcome: "done" | "abstained" | "superseded";
   processingTime: number;
@@ -424,7 +424,13 @@ export interface AIDraftDelta {
   chunk: string;
 }
 
-/** A summary of a conversation up to the message with the `seq` `basedOnSeq`; `fallback` is that of `ai_draft`. */
+/** Of the calls of an external model. `dollars` is absent if a price is unknown. */
+export interface Cost {
+  tokens: number;
+  dollars?: number;
+}
+
+/** A summary of a conversation up to the message with the `seq` `basedOnSeq`; `fallback` is that of `ai_draft`. `cost` is that of the external model, also if its answer was not usable. */
 export interface AISummary {
   conversationId: string;
   timestamp: string;
@@ -432,8 +438,20 @@ export interface AISummary {
   runId: string;
   summary: string;
   basedOnSeq: number;
+  cost?: Cost;
   provider: string;
   fallback?: string;
+}
+
+/** A translated or rewritten text, for the agent who has requested it. It is not stored. `messageId` is the message that was translated, else the newest one when the run was requested. */
+export interface AIAssist {
+  conversationId: string;
+  timestamp: string;
+  messageId: string;
+  runId: string;
+  text: string;
+  cost?: Cost;
+  provider: string;
 }
 
 /** An AI run has failed for good. `error` is safe to show. */
@@ -441,7 +459,7 @@ export interface AIError {
   conversationId: string;
   timestamp: string;
   messageId: string;
-  processingType: "classification" | "draft" | "summary";
+  processingType: "classification" | "draft" | "summary" | "assist";
   runId: string;
   error: string;
   retryable: boolean;
@@ -933,6 +951,22 @@ export interface RequestedRun {
   runId: string;
 }
 
+/** Whether texts can be translated and rewritten for the account, and the languages of translations. `reason`: the account has `no_model`, or its daily budget is used up. */
+export interface Assistance {
+  available: boolean;
+  reason?: "no_model" | "budget_exhausted";
+  languages: Array<"ar" | "bg" | "bn" | "ca" | "cs" | "da" | "de" | "el" | "en" | "es" | "et" | "fa" | "fi" | "fr" | "he" | "hi" | "hr" | "hu" | "id" | "it" | "ja" | "ko" | "lt" | "lv" | "ms" | "nl" | "no" | "pl" | "pt" | "ro" | "ru" | "sk" | "sl" | "sr" | "sv" | "th" | "tr" | "uk" | "ur" | "vi" | "zh">;
+}
+
+/** A text to be translated or rewritten: `text`, or the message `messageId`, which can only be translated. `language` is that of a translation. */
+export interface RequestAssist {
+  conversationId: string;
+  kind: "translate" | "shorter" | "friendlier" | "formal";
+  text?: string;
+  messageId?: string;
+  language?: "ar" | "bg" | "bn" | "ca" | "cs" | "da" | "de" | "el" | "en" | "es" | "et" | "fa" | "fi" | "fr" | "he" | "hi" | "hr" | "hu" | "id" | "it" | "ja" | "ko" | "lt" | "lv" | "ms" | "nl" | "no" | "pl" | "pt" | "ro" | "ru" | "sk" | "sl" | "sr" | "sv" | "th" | "tr" | "uk" | "ur" | "vi" | "zh";
+}
+
 /** An agent was `shown` a draft, or has `dismissed` it. */
 export interface MarkDraft {
   conversationId: string;
@@ -950,7 +984,7 @@ export interface Connections {
 
 /** The AI runs of one kind in the last hour. `medianTime` and `slowTime` (the 95th percentile) are in milliseconds, and absent while no run is done. */
 export interface RunFigures {
-  processingType: "classification" | "draft" | "summary";
+  processingType: "classification" | "draft" | "summary" | "assist";
   done: number;
   failed: number;
   waiting: number;
@@ -970,7 +1004,7 @@ export interface AIBudget {
 /** An AI run that failed for good, with the `error` of its `ai_error`. */
 export interface FailedRun {
   runId: string;
-  processingType: "classification" | "draft" | "summary";
+  processingType: "classification" | "draft" | "summary" | "assist";
   error: string;
   timestamp: string;
 }
@@ -1041,6 +1075,7 @@ export interface ServerToClientEvents {
   ai_draft: (payload: AIDraft) => void;
   ai_draft_delta: (payload: AIDraftDelta) => void;
   ai_summary: (payload: AISummary) => void;
+  ai_assist: (payload: AIAssist) => void;
   ai_error: (payload: AIError) => void;
   classification_corrected: (payload: ClassificationCorrection) => void;
 }
@@ -1087,6 +1122,8 @@ export interface ClientToServerEvents {
   get_report: (payload: GetReport, acknowledge?: Acknowledge<Report>) => void;
   request_draft: (payload: OfConversation, acknowledge?: Acknowledge<RequestedRun>) => void;
   request_summary: (payload: OfConversation, acknowledge?: Acknowledge<RequestedRun>) => void;
+  get_assistance: (acknowledge?: Acknowledge<Assistance>) => void;
+  request_assist: (payload: RequestAssist, acknowledge?: Acknowledge<RequestedRun>) => void;
   mark_draft: (payload: MarkDraft, acknowledge?: Acknowledge<Done>) => void;
   get_operations: (acknowledge?: Acknowledge<Operations>) => void;
 }
@@ -1134,6 +1171,8 @@ export interface Answers {
   get_report: Report;
   request_draft: RequestedRun;
   request_summary: RequestedRun;
+  get_assistance: Assistance;
+  request_assist: RequestedRun;
   mark_draft: Done;
   get_operations: Operations;
 }

@@ -3,6 +3,7 @@
 import { t } from "@hummdesk/texts";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { DraftCard } from "./ai";
+import { AssistMenu } from "./assist-loader";
 import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
 import { formatByKey, formatted, MAX_LENGTH } from "./composing";
@@ -98,6 +99,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
         <div class="composer-foot">
           <AttachFile conversationId={conversationId} />
           <AttachLink add={(one) => change({ attachments: [...composition.attachments, one] })} />
+          <AssistMenu key={conversationId} thread={thread} conversationId={conversationId} />
           <span class={`count ${composition.text.length > MAX_LENGTH ? "over" : ""}`} aria-live="polite">
             {composition.text.length > MAX_LENGTH - 500 &&
               t("console.composer.length", { length: composition.text.length, most: MAX_LENGTH })}

@@ -2,6 +2,7 @@
 
 import { t } from "@hummdesk/texts";
 import { Icon } from "./components/icon";
+import { cost } from "./format";
 import { requestDraft, requestSummary } from "./state/ai-requests";
 import { useStore } from "./state/context";
 import type { Thread } from "./state/thread";
@@ -48,6 +49,7 @@ export function Summary({ thread, conversationId }: { thread: Thread; conversati
       {lines.map((line, n) => (
         <p key={String(n)}>{line}</p>
       ))}
+      {summary?.cost && <small>{cost(summary.cost)}</small>}
       {!isCurrent && store.canReply && (
         <button
           type="button"

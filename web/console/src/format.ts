@@ -1,6 +1,7 @@
 // Times, names and sizes as display text, in the language of the texts.
 
-import { date, daysFromNow, number } from "@hummdesk/texts";
+import type { Cost } from "@hummdesk/client";
+import { date, daysFromNow, number, t } from "@hummdesk/texts";
 
 const DAY_MS = 86_400_000;
 const TIME: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit" };
@@ -54,6 +55,13 @@ export function capitalized(text: string): string {
 
 export function percent(fraction: number): string {
   return number(fraction, { style: "percent" });
+}
+
+// Of an external model. A dollar is worth many of its tokens.
+export function cost({ tokens, dollars }: Cost): string {
+  if (dollars === undefined) return t("common.costUnknown", { tokens });
+  const price = number(dollars, { style: "currency", currency: "USD", maximumSignificantDigits: 2 });
+  return t("common.cost", { price, tokens });
 }
 
 export function size(bytes: number): string {

@@ -5,9 +5,7 @@ import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { useStore } from "./state/context";
 
-export function lazily<Props extends { close?: () => void }>(
-  load: () => Promise<ComponentType<Props>>,
-): ComponentType<Props> {
+export function lazily<Props extends object>(load: () => Promise<ComponentType<Props>>): ComponentType<Props> {
   let Loaded: ComponentType<Props> | undefined;
   return (props: Props) => {
     const store = useStore();
@@ -21,7 +19,7 @@ export function lazily<Props extends { close?: () => void }>(
         },
         () => {
           store.showToast(t("common.noResponse"));
-          props.close?.();
+          (props as { close?: () => void }).close?.();
         },
       );
     }, []);

@@ -5,6 +5,7 @@ import { language, t } from "@hummdesk/texts";
 import { Fragment, type RefObject } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import { Moves } from "./activity";
+import { Translation } from "./assist-loader";
 import { Avatar } from "./components/avatar";
 import { EmptyState } from "./components/empty-state";
 import { explain } from "./components/error-text";
@@ -220,6 +221,9 @@ function Article({ message, previous, isRead, isFirstUnread, isHit }: ArticlePro
         </div>
         {message.revision && !message.erased && <small class="edited">{t("common.edited")}</small>}
         {isOwn && <OwnMessage message={message} />}
+        {side === "customer" && message.content && store.canReply && (
+          <Translation key={message.revision ?? 0} message={message} />
+        )}
         {side === "agent" && !message.erased && <Ticks isRead={isRead} />}
       </article>
     </>

@@ -374,7 +374,7 @@ class AIRun(TypedDict):
     conversationId: str
     timestamp: str
     messageId: str
-    processingType: Literal["classification", "draft", "summary"]
+    processingType: Literal["classification", "draft", "summary", "assist"]
     runId: str
 
 
@@ -384,7 +384,7 @@ class AIRunEnd(TypedDict):
     conversationId: str
     timestamp: str
     messageId: str
-    processingType: Literal["classification", "draft", "summary"]
+    processingType: Literal["classification", "draft", "summary", "assist"]
     runId: str
     outcome: Literal["done", "abstained", "superseded"]
     processingTime: int
@@ -459,8 +459,15 @@ class AIDraftDelta(TypedDict):
     chunk: str
 
 
+class Cost(TypedDict):
+    """Of the calls of an external model. `dollars` is absent if a price is unknown."""
+
+    tokens: int
+    dollars: NotRequired[float]
+
+
 class AISummary(TypedDict):
-    """A summary of a conversation up to the message with the `seq` `basedOnSeq`; `fallback` is that of `ai_draft`."""
+    """A summary of a conversation up to the message with the `seq` `basedOnSeq`; `fallback` is that of `ai_draft`. `cost` is that of the external model, also if its answer was not usable."""
 
     conversationId: str
     timestamp: str
@@ -468,8 +475,21 @@ class AISummary(TypedDict):
     runId: str
     summary: str
     basedOnSeq: int
+    cost: NotRequired[Cost]
     provider: str
     fallback: NotRequired[str]
+
+
+class AIAssist(TypedDict):
+    """A translated or rewritten text, for the agent who has requested it. It is not stored. `messageId` is the message that was translated, else the newest one when the run was requested."""
+
+    conversationId: str
+    timestamp: str
+    messageId: str
+    runId: str
+    text: str
+    cost: NotRequired[Cost]
+    provider: str
 
 
 class AIError(TypedDict):
@@ -478,7 +498,7 @@ class AIError(TypedDict):
     conversationId: str
     timestamp: str
     messageId: str
-    processingType: Literal["classification", "draft", "summary"]
+    processingType: Literal["classification", "draft", "summary", "assist"]
     runId: str
     error: str
     retryable: bool
@@ -1021,6 +1041,24 @@ class RequestedRun(TypedDict):
     runId: str
 
 
+class Assistance(TypedDict):
+    """Whether texts can be translated and rewritten for the account, and the languages of translations. `reason`: the account has `no_model`, or its daily budget is used up."""
+
+    available: bool
+    reason: NotRequired[Literal["no_model", "budget_exhausted"]]
+    languages: list[Literal["ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "th", "tr", "uk", "ur", "vi", "zh"]]
+
+
+class RequestAssist(TypedDict):
+    """A text to be translated or rewritten: `text`, or the message `messageId`, which can only be translated. `language` is that of a translation."""
+
+    conversationId: str
+    kind: Literal["translate", "shorter", "friendlier", "formal"]
+    text: NotRequired[str]
+    messageId: NotRequired[str]
+    language: NotRequired[Literal["ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "th", "tr", "uk", "ur", "vi", "zh"]]
+
+
 class MarkDraft(TypedDict):
     """An agent was `shown` a draft, or has `dismissed` it."""
 
@@ -1041,7 +1079,7 @@ class Connections(TypedDict):
 class RunFigures(TypedDict):
     """The AI runs of one kind in the last hour. `medianTime` and `slowTime` (the 95th percentile) are in milliseconds, and absent while no run is done."""
 
-    processingType: Literal["classification", "draft", "summary"]
+    processingType: Literal["classification", "draft", "summary", "assist"]
     done: int
     failed: int
     waiting: int
@@ -1063,7 +1101,7 @@ class FailedRun(TypedDict):
     """An AI run that failed for good, with the `error` of its `ai_error`."""
 
     runId: str
-    processingType: Literal["classification", "draft", "summary"]
+    processingType: Literal["classification", "draft", "summary", "assist"]
     error: str
     timestamp: str
 
@@ -1137,6 +1175,7 @@ EventName = Literal[
     "ai_draft",
     "ai_draft_delta",
     "ai_summary",
+    "ai_assist",
     "ai_error",
     "classification_corrected",
 ]
@@ -1315,6 +1354,14 @@ class Requests(ABC):
         answer: RequestedRun = await self.request("request_summary", payload)
         return answer
 
+    async def get_assistance(self) -> Assistance:
+        answer: Assistance = await self.request("get_assistance")
+        return answer
+
+    async def request_assist(self, payload: RequestAssist) -> RequestedRun:
+        answer: RequestedRun = await self.request("request_assist", payload)
+        return answer
+
     async def mark_draft(self, payload: MarkDraft) -> Done:
         answer: Done = await self.request("mark_draft", payload)
         return answer
@@ -1393,6 +1440,8 @@ class Requests(ABC):
     def on(self, name: Literal["ai_draft_delta"], handler: Callable[[AIDraftDelta], object]) -> None: ...
     @overload
     def on(self, name: Literal["ai_summary"], handler: Callable[[AISummary], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["ai_assist"], handler: Callable[[AIAssist], object]) -> None: ...
     @overload
     def on(self, name: Literal["ai_error"], handler: Callable[[AIError], object]) -> None: ...
     @overload

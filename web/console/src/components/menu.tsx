@@ -6,6 +6,7 @@ export interface Choice {
   label: string;
   detail?: string;
   isChosen?: boolean;
+  isDisabled?: boolean;
   mark?: ComponentChildren;
   choose: () => void;
 }
@@ -75,9 +76,11 @@ export function Menu(props: {
               key={choice.label}
               role="menuitemradio"
               aria-checked={choice.isChosen ?? false}
+              aria-disabled={choice.isDisabled}
               tabIndex={-1}
               class="menu-item"
               onClick={() => {
+                if (choice.isDisabled) return;
                 close();
                 choice.choose();
               }}

@@ -1,6 +1,7 @@
 // Apply the server's events to the state of the console.
 
 import type {
+  AIRun,
   DeskClient,
   Message,
   MessageUpdate,
@@ -75,15 +76,15 @@ const HANDLERS: Handlers = {
     if (agent) state.agents.set(change.agentId, { ...agent, status: change.newStatus });
   },
   ai_processing_started(state, run) {
-    setAiRunning(state, run.conversationId, true);
+    setAiRunning(state, run, true);
     state.threads.get(run.conversationId)?.ai.begin(run);
   },
   ai_processing_completed(state, run) {
-    setAiRunning(state, run.conversationId, false);
+    setAiRunning(state, run, false);
     state.threads.get(run.conversationId)?.ai.end(run);
   },
   ai_error(state, run) {
-    setAiRunning(state, run.conversationId, false);
+    setAiRunning(state, run, false);
     state.threads.get(run.conversationId)?.ai.end(run);
   },
   ai_classification(state, classification) {
@@ -107,9 +108,9 @@ const HANDLERS: Handlers = {
   },
 };
 
-function setAiRunning(state: LiveState, conversationId: string, isRunning: boolean): void {
+function setAiRunning(state: LiveState, { conversationId, processingType }: AIRun, isRunning: boolean): void {
   const thread = state.threads.get(conversationId);
-  if (thread) thread.isAiRunning = isRunning;
+  if (thread && processingType !== "assist") thread.isAiRunning = isRunning; // that is for one agent
 }
 
 function onTyping(state: LiveState, { conversationId, userId, userName, isTyping }: Typing & { isTyping: boolean }) {
