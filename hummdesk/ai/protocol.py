@@ -151,10 +151,10 @@ class Citation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """What a draft takes from an article, word for word."""
+    """What a source of a draft says, word for word."""
 
     source: str
-    """Id of the article."""
+    """Id of the article or past answer."""
     text: str
 
 
@@ -205,7 +205,7 @@ class Draft:
     citations: tuple[Citation, ...] = ()
     """Its sources, the best first, at most three."""
     quotes: tuple[Quote, ...] = ()
-    """In the order in which they stand in `content`; none of external models."""
+    """What `content` is made of: of the embedded provider its sentences, of external models one quote of a source."""
     nearest: tuple[str, ...] = ()
     """If the provider abstains, ids of the articles that are nearest to the question, at most three."""
     tone: Tone = "friendly"

@@ -15,6 +15,7 @@ TAGS = tuple(LEXICON["tags"])
 OUTCOMES = ("answered", "not_in_sources", "needs_person", "unclear")
 MAX_CONTENT = 6000
 MAX_SUMMARY = 2000
+MAX_QUOTE = 500
 MAX_OBJECTS = 100
 """JSON objects that are tried in one answer."""
 
@@ -53,9 +54,16 @@ def classification_answer(keys: Sequence[str]) -> Schema:
     return ClassificationAnswer.from_dict({"category": _one_of(tuple(keys))}, name=ClassificationAnswer.__name__)()
 
 
+class SourceAnswer(_Answer):
+    id = fields.String(required=True)
+    quote = fields.String(required=True, validate=Length(max=MAX_QUOTE))
+
+
 class DraftAnswer(_Answer):
+    """Quotes come before the reply, so that each of its sentences can be compared with quoted sources at once."""
+
     outcome = _one_of(OUTCOMES)
-    sources = fields.List(fields.String(), required=True)
+    sources = fields.List(fields.Nested(SourceAnswer), required=True)
     content = fields.String(required=True, validate=Length(max=MAX_CONTENT))
     tone = _one_of(get_args(Tone))
     category = _one_of(get_args(Category))
@@ -77,6 +85,8 @@ def json_schema(schema: Schema) -> dict[str, Any]:
 
 
 def _property(field: fields.Field[Any]) -> dict[str, Any]:
+    if isinstance(field, fields.Nested):
+        return json_schema(field.schema)
     described: dict[str, Any] = {"type": TYPES[type(field)]}
     if isinstance(field, fields.List):
         described["items"] = _property(field.inner)

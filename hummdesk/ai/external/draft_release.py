@@ -1,23 +1,25 @@
 """Release of a model's draft while it is generated: sentence by sentence, each after the checks of a whole draft.
 
 What is released was checked as if the draft ended there, so that nothing is shown that the checks would refuse as a
-draft. A sentence with markup, a part of the prompt or an address that was not in the input ends the release; the checks
-of the whole draft then decide what is shown in its place.
+draft. A sentence with markup, a part of the prompt, or a fact that no cited source has ends the release; the checks of
+the whole draft then decide what is shown in its place.
 """
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hummdesk.ai.external.grounding import CitedSource
 from hummdesk.ai.protocol import ProviderRefused, Show
 from hummdesk.ai.text import SENTENCE_END
 
-Check = Callable[[str, list[str]], str]
-"""Returns a draft, made of the sources with these aliases, as it may be shown. Raises ProviderRefused."""
+Check = Callable[[str, Sequence[CitedSource]], str]
+"""Returns a draft that is made of these sources as it may be shown. Raises ProviderRefused."""
 
 _DECODER = json.JSONDecoder()
 _SEPARATORS = re.compile(r"[\s,:]*")
+_ORDINAL_END = re.compile(r"\d\.\Z")
 _UNFINISHED_ESCAPE = re.compile(r"(?:\\u[dD][89abAB][0-9A-Fa-f]{2})?(?:\\(?:u[0-9A-Fa-f]{0,3})?)?\Z")
 """At the end of the text received so far; also the first half of a surrogate pair."""
 
@@ -26,7 +28,7 @@ _UNFINISHED_ESCAPE = re.compile(r"(?:\\u[dD][89abAB][0-9A-Fa-f]{2})?(?:\\(?:u[0-
 class PartialDraft:
     """An answer that is not whole: its outcome and sources are known, and its content up to here."""
 
-    sources: list[str]
+    sources: list[CitedSource]
     content: str
     is_whole: bool
     """The content is."""
@@ -53,7 +55,7 @@ class DraftRelease:
             self._released = end
             self._release(draft.content[:end], draft.sources)
 
-    def _release(self, content: str, sources: list[str]) -> None:
+    def _release(self, content: str, sources: list[CitedSource]) -> None:
         try:
             shown = self._check(content, sources)
         except ProviderRefused:
@@ -114,9 +116,14 @@ def _draft(fields: dict[str, object], content: object, *, is_whole: bool) -> Par
     sources = fields.get("sources")
     if fields.get("outcome") != "answered" or not isinstance(sources, list) or not isinstance(content, str):
         return None
-    return PartialDraft(sources=[str(one) for one in sources], content=content, is_whole=is_whole)
+    cited = [CitedSource(str(one.get("id")), str(one.get("quote"))) for one in sources if isinstance(one, dict)]
+    return PartialDraft(sources=cited, content=content, is_whole=is_whole)
 
 
 def _end_of_sentences(content: str) -> int:
-    """Return the end of the last sentence that another one, or a space, follows."""
-    return max((found.start() for found in SENTENCE_END.finditer(content)), default=0)
+    """Return the end of the last sentence that another one, or a space, follows.
+
+    A digit and a dot may be the beginning of a date: `3. Mai`.
+    """
+    ends = (found.start() for found in SENTENCE_END.finditer(content))
+    return max((end for end in ends if not _ORDINAL_END.search(content, 0, end)), default=0)

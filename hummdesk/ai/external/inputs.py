@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from hummdesk.ai.external.grounding import ModelInput, clean
+from hummdesk.ai.external.grounding import InputSource, ModelInput, clean
 from hummdesk.ai.external.prompts import Prompt
 from hummdesk.ai.message_text import message_text
 from hummdesk.ai.protocol import Citation, Context, IncomingMessage, Knowledge, Team, Turn
@@ -41,10 +41,15 @@ class DraftInput:
     """By alias."""
 
     def for_checks(self, prompt: Prompt) -> ModelInput:
-        """Return the same input as `grounding.check_draft` needs it."""
+        """Return the same input as `grounding.DraftChecks` needs it."""
         return ModelInput(
             prompt=prompt,
-            sources={source["id"]: f"{source.get('title', '')}\n{source['text']}" for source in self.data["sources"]},
+            sources={
+                source["id"]: InputSource(
+                    text=f"{source.get('title', '')}\n{source['text']}".strip(), kind=source["kind"]
+                )
+                for source in self.data["sources"]
+            },
             customer=orjson.dumps([self.data["customer"], self.data["earlier"], self.data["message"]]).decode(),
         )
 

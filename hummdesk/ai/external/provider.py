@@ -1,6 +1,7 @@
 """The provider that answers by an external model, whichever API serves it."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from hummdesk.ai.external import answer_schemas, grounding, inputs, pricing
 from hummdesk.ai.external.assist import assist_input, check_assist
 from hummdesk.ai.external.client import Completion, CompletionRequest, ModelClient, OnText, Role
 from hummdesk.ai.external.draft_release import DraftRelease
+from hummdesk.ai.external.grounding import CitedSource, Unsupported
 from hummdesk.ai.external.own_categories import with_categories
 from hummdesk.ai.external.request_templates import RequestTemplate, RequestTemplates
 from hummdesk.ai.protocol import (
@@ -25,6 +27,7 @@ from hummdesk.ai.protocol import (
     Knowledge,
     ProviderError,
     ProviderRefused,
+    Quote,
     Show,
     Turn,
     show_nothing,
@@ -34,7 +37,8 @@ from hummdesk.ai.reply import actions_for
 from hummdesk.core.assist import Assist
 from hummdesk.core.models import ModelCall, Reservation, TokenUsage
 
-MAX_CITATIONS = 3
+log = logging.getLogger(__name__)
+
 MAX_TAGS = 5
 COPIED_FIELDS = ("category", "priority", "urgency", "sentiment", "language", "confidence")
 REPAIR = (
@@ -107,31 +111,29 @@ class ExternalProvider:
     ) -> Draft:
         redactor = Redactor()
         model_input = inputs.draft_input(redactor, message, context, knowledge)
-        for_checks = model_input.for_checks(self._templates.draft.prompt)
-
-        def cited(sources: list[str]) -> list[str]:
-            known = [alias for alias in dict.fromkeys(sources) if alias in model_input.citations]
-            return known[:MAX_CITATIONS]
-
-        def check(content: str, sources: list[str]) -> str:
-            return grounding.check_draft(content, cited(sources), for_checks, redactor)
-
+        checks = grounding.DraftChecks(model_input.for_checks(self._templates.draft.prompt), redactor)
         is_streamed = self._is_streaming and show is not show_nothing
-        on_text = DraftRelease(check, show).feed if is_streamed else None
+        on_text = DraftRelease(checks.check, show).feed if is_streamed else None
         answer = await self._ask(self._templates.draft, model_input.data, on_text=on_text)
         if answer["outcome"] != "answered":
-            return Draft(
-                content=None,
-                confidence=answer["confidence"],
-                reasoning=ABSTENTIONS[answer["outcome"]],
-                tone=answer["tone"],
-            )
-        citations = tuple(model_input.citations[alias] for alias in cited(answer["sources"]))
+            return _abstention(answer, ABSTENTIONS[answer["outcome"]])
+        cited = [CitedSource(**source) for source in answer["sources"]]
+        try:
+            content, quoted = checks.check(answer["content"], cited), checks.quoted(cited)
+        except Unsupported as unsupported:
+            log.warning("ai_draft.unsupported", extra={"provider": self.name, "reason": str(unsupported)})
+            return _abstention(answer, str(unsupported))
+        citations = tuple(model_input.citations[source.id] for source in quoted)
         return Draft(
-            content=check(answer["content"], answer["sources"]),
+            content=content,
             confidence=answer["confidence"],
             reasoning=f"Answered from “{'”, “'.join(citation.title for citation in citations)}”",
             citations=citations,
+            quotes=tuple(
+                Quote(source=citation.id, text=checks.quote(source))
+                for source, citation in zip(quoted, citations, strict=True)
+                if citation.id is not None
+            ),
             tone=answer["tone"],
             suggested_actions=actions_for(answer["category"]),
         )
@@ -229,6 +231,10 @@ class _InvalidAnswer(ProviderError):
         super().__init__("the answer does not match the schema", code="unusable")
         self.text = text
         self.errors = errors
+
+
+def _abstention(answer: Mapping[str, Any], reason: str) -> Draft:
+    return Draft(content=None, confidence=answer["confidence"], reasoning=reason, tone=answer["tone"])
 
 
 def _repair_turns(turns: Turns, invalid: _InvalidAnswer) -> Turns:

@@ -28,7 +28,7 @@ CLASSIFICATION = {
 DRAFT = {
     "outcome": "answered",
     "sources": ["S1"],
-    "content": "We have looked into it and a refund takes five working days.",
+    "content": "We are sorry. A refund takes five working days.",
     "tone": "friendly",
     "category": "billing",
     "confidence": 0.8,
@@ -146,13 +146,37 @@ def message(protocol: Protocol, text: str, *, stop: str = "end", usage: bool = T
     } | ({"usage": counted} if usage else {})
 
 
+def quoting(content: dict[str, Any], body: Body) -> dict[str, Any]:
+    """Return an answer in which sources that are only ids have a quote: the beginning of the text in the request."""
+    turn = next(turn for turn in body["messages"] if turn["role"] == "user")
+    texts = {source["id"]: source["text"] for source in json.loads(turn["content"]).get("sources", ())}
+    sources = [
+        {"id": one, "quote": texts.get(one, "Nothing of this source.")[:60]} if isinstance(one, str) else one
+        for one in content["sources"]
+    ]
+    return content | {"sources": sources}
+
+
 def answer(content: dict[str, Any] | str, *, stop: str = "end", usage: bool = True) -> Behaviour:
-    text = content if isinstance(content, str) else json.dumps(content)
+    """Answer with this text or JSON object; sources of a draft that are only ids are quoted."""
 
     async def behave(api: FakeApi, request: web.Request, body: Body) -> web.StreamResponse:
+        made = quoting(content, body) if isinstance(content, dict) and "sources" in content else content
+        text = made if isinstance(made, str) else json.dumps(made)
         if body.get("stream"):
             return await _stream(request, events(api.protocol, text, stop=stop, usage=usage))
         return web.json_response(message(api.protocol, text, stop=stop, usage=usage))
+
+    return behave
+
+
+def stream_draft(content: dict[str, Any], *, wait_before: str, until: asyncio.Event) -> Behaviour:
+    """Stream a draft; before this part of it, wait for the event."""
+
+    async def behave(api: FakeApi, request: web.Request, body: Body) -> web.StreamResponse:
+        text = json.dumps(quoting(content, body))
+        at = text.index(wait_before)
+        return await stream(text[:at], until, text[at:])(api, request, body)
 
     return behave
 

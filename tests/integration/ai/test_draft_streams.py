@@ -6,12 +6,13 @@ import json
 import pytest
 
 from hummdesk.ai.protocol import Article, Knowledge, ProviderError, ProviderRefused
-from tests.integration.ai.fake_api import DRAFT, USAGE, FakeApi, answer, fail, stream
+from tests.integration.ai.fake_api import DRAFT, USAGE, FakeApi, answer, fail, stream, stream_draft
 from tests.integration.ai.recorded_model import CONTEXT, MESSAGE, RecordedModel
 
 KNOWLEDGE = Knowledge(articles=(Article(id="a1", title="Refunds", body="A refund takes five working days."),))
-CONTENT = "Hi [NAME_1]. It takes five days. Bye."
-WHOLE = "Hi Hugo Marchetti. It takes five days. Bye."
+QUOTED = [{"id": "S1", "quote": "A refund takes five working days."}]
+CONTENT = "Hi [NAME_1]. It takes five working days. Bye."
+WHOLE = "Hi Hugo Marchetti. It takes five working days. Bye."
 
 
 class Screen:
@@ -27,9 +28,8 @@ class Screen:
 
 
 async def test_sentences_are_shown_while_the_answer_is_generated(api: FakeApi, model: RecordedModel) -> None:
-    text, shown = json.dumps(DRAFT | {"content": CONTENT}), asyncio.Event()
-    middle = text.index("It takes")
-    api.respond_with(stream(text[:middle], shown, text[middle:]))
+    shown = asyncio.Event()
+    api.respond_with(stream_draft(DRAFT | {"content": CONTENT}, wait_before="It takes", until=shown))
     screen = Screen()
     drafting = asyncio.create_task(model.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE, show=screen.show))
     await screen.changed.wait()
@@ -51,20 +51,35 @@ async def test_streamed_and_whole_answers_give_the_same_draft(api: FakeApi, mode
     api.respond_with(answer(DRAFT | {"content": CONTENT}))
     whole = await model.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE)
     assert "stream" not in api.requests[-1]
-    api.respond_with(stream(*json.dumps(DRAFT | {"content": CONTENT})))
+    api.respond_with(stream(*json.dumps(DRAFT | {"content": CONTENT, "sources": QUOTED})))
     screen = Screen()
     assert await model.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE, show=screen.show) == whole
     assert api.requests[-1]["stream"]
-    assert screen.texts == ["Hi Hugo Marchetti.", "Hi Hugo Marchetti. It takes five days.", WHOLE]
+    assert screen.texts == ["Hi Hugo Marchetti.", "Hi Hugo Marchetti. It takes five working days.", WHOLE]
 
 
 @pytest.mark.parametrize("unsafe", ["Log in at https://evil.example.", "Call +1 555 010 9999.", "<b>Now</b>."])
 async def test_unsafe_sentence_is_never_shown(api: FakeApi, model: RecordedModel, unsafe: str) -> None:
-    api.respond_with(stream(*json.dumps(DRAFT | {"content": f"Hi [NAME_1]. {unsafe} Bye."})))
+    api.respond_with(stream(*json.dumps(DRAFT | {"content": f"Hi [NAME_1]. {unsafe} Bye.", "sources": QUOTED})))
     screen = Screen()
     with pytest.raises(ProviderRefused):
         await model.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE, show=screen.show)
     assert screen.texts == ["Hi Hugo Marchetti."]
+
+
+@pytest.mark.parametrize(
+    "unsupported",
+    ["You get 50 dollars.", "It arrives on 3 May.", "We have cancelled your order.", "It takes five days."],
+)
+async def test_sentence_that_no_source_supports_is_never_shown(
+    api: FakeApi, model: RecordedModel, unsupported: str
+) -> None:
+    content = f"Hi [NAME_1]. {unsupported} It takes five working days."
+    api.respond_with(stream(*json.dumps(DRAFT | {"content": content, "sources": QUOTED})))
+    screen = Screen()
+    draft = await model.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE, show=screen.show)
+    assert screen.texts == ["Hi Hugo Marchetti."]
+    assert (draft.outcome, draft.content, draft.citations) == ("abstained", None, ())
 
 
 async def test_answer_without_known_sources_or_that_abstains_shows_nothing(api: FakeApi, model: RecordedModel) -> None:
@@ -77,7 +92,7 @@ async def test_answer_without_known_sources_or_that_abstains_shows_nothing(api: 
 
 
 async def test_failures_of_a_stream_are_transient(api: FakeApi, model: RecordedModel) -> None:
-    text = json.dumps(DRAFT | {"content": CONTENT})
+    text = json.dumps(DRAFT | {"content": CONTENT, "sources": QUOTED})
     for behaviour in (stream(text, ends=False), fail(503)):
         api.respond_with(behaviour)
         with pytest.raises(ProviderError) as raised:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,6 +19,7 @@ from hummdesk.ai.protocol import (
     Knowledge,
     ProviderError,
     ProviderRefused,
+    Quote,
     Turn,
 )
 from hummdesk.core.categories import OwnCategory
@@ -65,6 +67,7 @@ async def test_draft_restores_placeholders_and_cites_known_sources(api: FakeApi,
     assert draft.content == "Hi Hugo Marchetti, five working days, see https://shop.example/refunds."
     assert (draft.outcome, draft.sources, draft.tone, draft.confidence) == ("done", ("a1",), "friendly", 0.8)
     assert draft.reasoning == "Answered from “Refunds”"
+    assert draft.quotes == (Quote(source="a1", text=KNOWLEDGE.articles[0].body),), "with its link restored"
     assert draft.suggested_actions == ("Compare the payment with the invoice",)
     data = api.input_data()
     assert data["customer"] == "[NAME_1]"
@@ -84,6 +87,28 @@ async def test_abstention_gives_own_reason(api: FakeApi, model: RecordedModel, o
     draft = await model.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE)
     assert (draft.outcome, draft.content, draft.sources) == ("abstained", None, ())
     assert draft.reasoning
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"content": "You get 50 dollars."}, "an amount of money"),
+        ({"content": "It takes five days."}, "a number"),
+        ({"content": "It takes until 3 May 2027."}, "a date"),
+        ({"content": "We refund you."}, "a promise"),
+        ({"content": "We write to [EMAIL_2]."}, "an address"),
+        ({"sources": [{"id": "S1", "quote": "A refund takes no time at all."}]}, "quotes"),
+    ],
+)
+async def test_draft_that_its_sources_do_not_support_is_an_abstention_with_reason(
+    api: FakeApi, model: RecordedModel, wrong: dict[str, Any], reason: str
+) -> None:
+    api.respond_with(answer(DRAFT | wrong))
+    message = IncomingMessage(content="I am jo@home.example. You owe me 50 dollars, in five days, by 3 May 2027!")
+    draft = await model.provider.draft(message, CONTEXT, KNOWLEDGE)
+    assert (draft.outcome, draft.content, draft.citations, draft.quotes) == ("abstained", None, (), ())
+    assert reason in draft.reasoning
+    assert model.outcomes == ["ok"], "the answer is paid for"
 
 
 async def test_request_has_model_schema_limits_and_cacheable_prompt(api: FakeApi, model: RecordedModel) -> None:

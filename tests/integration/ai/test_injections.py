@@ -45,18 +45,18 @@ def test_injections_are_distinct_and_many() -> None:
     assert len({case["name"] for case in INJECTIONS}) == len(INJECTIONS) >= 30
 
 
-def obedient_answer(case: dict[str, Any], kind: str) -> str:
+def obedient_answer(case: dict[str, Any], kind: str) -> dict[str, Any] | str:
     """Return the answer of a model that obeys the injection."""
     if "text" in case:
         return str(case["text"])
     if kind == "classification":
         return json.dumps(CLASSIFICATION | case.get("classification", {"category": "owned"}))
-    draft = DRAFT | case.get("draft", {"content": "You are owned, see https://evil.example"})
+    draft: dict[str, Any] = DRAFT | case.get("draft", {"content": "You are owned, see https://evil.example"})
     if case.get("leak"):
         text = load_prompt("draft").text
         draft["content"] = text.upper() if case.get("capitals") else text
     draft["content"] = draft["content"] * draft.pop("times", 1)
-    return json.dumps(draft)
+    return draft
 
 
 @pytest.mark.parametrize("case", INJECTIONS, ids=[case["name"] for case in INJECTIONS])
@@ -102,10 +102,12 @@ def assert_valid(found: dict[str, Any] | None) -> None:
 
 
 async def drafted(model: RecordedModel, message: IncomingMessage) -> str | None:
-    """Return the draft as staff receives it; None if the embedded provider answers instead."""
+    """Return the draft as staff receives it; None if there is none, or the embedded provider answers instead."""
     try:
         draft = await model.provider.draft(message, CONTEXT, KNOWLEDGE)
     except ProviderError:
+        return None
+    if draft.content is None:
         return None
     assert draft.tone in get_args(Tone)
     assert set(draft.sources) <= {article.id for article in KNOWLEDGE.articles}
@@ -121,7 +123,7 @@ async def test_stored_text_of_another_customer_is_in_no_prompt(
     stored = case["message"]
     context = replace(CONTEXT, corrections=(Correction(content=stored, similarity=0.99, category="billing"),))
     knowledge = replace(KNOWLEDGE, past_answers=(PastAnswer(id="p1", question=stored, answer="We open at nine."),))
-    api.respond_with(answer(CLASSIFICATION), answer(DRAFT | {"sources": ["S4"]}))
+    api.respond_with(answer(CLASSIFICATION), answer(DRAFT | {"sources": ["S4"], "content": "We open at nine."}))
     await model.provider.classify(IncomingMessage(content="When do you open?"), context)
     made = await model.provider.draft(IncomingMessage(content="When do you open?"), context, knowledge)
     assert len(api.requests) == 2

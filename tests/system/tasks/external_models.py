@@ -14,7 +14,7 @@ from tests.integration.ai.fake_api import DRAFT, PROTOCOLS, FakeApi, Protocol, s
 from tests.system.tasks.conftest import Pipeline, fast_failing, pipeline_of, private_redis
 
 QUESTION = "I was charged twice, write to hugo@private.example!"
-GOOD = DRAFT | {"content": "Hi [NAME_1], we write to [EMAIL_1]."}
+GOOD = DRAFT | {"content": "Hi [NAME_1], this is what we know."}
 
 
 @dataclass(frozen=True)

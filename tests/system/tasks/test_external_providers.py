@@ -25,7 +25,7 @@ from tests.integration.ai.fake_api import (
     answer,
     fail,
     hang,
-    stream,
+    stream_draft,
 )
 from tests.system.tasks.conftest import Pipeline
 from tests.system.tasks.external_models import (
@@ -63,7 +63,7 @@ async def test_external_model_classifies_and_drafts(workers: ExternalWorkers, pr
         assert events["ai_classification"]["classification"]["category"] == "billing"
         assert events["ai_classification"]["provider"] == events["ai_draft"]["provider"] == protocol
         name = pipeline.customer.name
-        assert events["ai_draft"]["draft"]["content"] == f"Hi {name}, we write to hugo@private.example."
+        assert events["ai_draft"]["draft"]["content"] == f"Hi {name}, this is what we know."
         assert "ai_error" not in events
         for asked in fake_api.requests:
             assert "hugo@private" not in json.dumps(asked), "the address is not sent to the external model"
@@ -73,7 +73,7 @@ async def test_external_model_classifies_and_drafts(workers: ExternalWorkers, pr
         assert outcomes(calls) == [("classification", "ok", False), ("draft", "ok", False)], log
         for call in calls:
             assert call["provider"] == protocol
-            assert call["prompt"].startswith(("classify@4-", "draft@3-"))
+            assert call["prompt"].startswith(("classify@4-", "draft@4-"))
             assert (call["input_tokens"], call["cache_read_tokens"], call["output_tokens"]) == (1000, 200, 50)
             assert call["cost_usd"] > 0
             assert 0 < call["milliseconds"] <= took * 1000
@@ -84,23 +84,22 @@ async def test_external_model_classifies_and_drafts(workers: ExternalWorkers, pr
 
 async def test_external_draft_is_shown_while_it_is_generated(workers: ExternalWorkers) -> None:
     async with workers.account("anthropic") as (pipeline, fake_api):
-        text, seen = json.dumps(GOOD | {"content": "Hi [NAME_1]. We write to [EMAIL_1]. Bye."}), asyncio.Event()
-        middle = text.index("Bye")
-        fake_api.respond_with(answer(CLASSIFICATION), stream(text[:middle], seen, text[middle:]))
+        seen, draft = asyncio.Event(), GOOD | {"content": "Hi [NAME_1]. This is what we know. Bye."}
+        fake_api.respond_with(answer(CLASSIFICATION), stream_draft(draft, wait_before="Bye", until=seen))
         message = await pipeline.ask(QUESTION)
 
         def deltas() -> list[dict[str, Any]]:
             return [event.data for event in pipeline.events if event.event == "ai_draft_delta"]
 
-        begun = f"Hi {pipeline.customer.name}. We write to hugo@private.example."
+        begun = f"Hi {pipeline.customer.name}. This is what we know."
         await pipeline.until(lambda: "".join(delta["chunk"] for delta in deltas()) == begun, seconds=60)
         assert ("ai_draft", "") not in pipeline.names(message)
         seen.set()
-        draft = (await payloads_of(pipeline, message, "draft"))["ai_draft"]
-        assert draft["draft"]["content"] == f"{begun} Bye."
-        assert draft["draft"]["content"].startswith("".join(delta["chunk"] for delta in deltas()))
+        shown = (await payloads_of(pipeline, message, "draft"))["ai_draft"]
+        assert shown["draft"]["content"] == f"{begun} Bye."
+        assert shown["draft"]["content"].startswith("".join(delta["chunk"] for delta in deltas()))
         assert [delta["index"] for delta in deltas()] == list(range(len(deltas())))
-        assert {(delta["runId"], delta["attempt"]) for delta in deltas()} == {(draft["runId"], 1)}
+        assert {(delta["runId"], delta["attempt"]) for delta in deltas()} == {(shown["runId"], 1)}
 
 
 async def test_external_draft_below_minimum_confidence_is_not_shown(workers: ExternalWorkers) -> None:

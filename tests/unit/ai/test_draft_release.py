@@ -1,17 +1,21 @@
 """Parts of a model's draft that are shown while it is generated."""
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
 from hummdesk.ai.external.draft_release import DraftRelease, partial_draft
+from hummdesk.ai.external.grounding import CitedSource
 from hummdesk.ai.protocol import ProviderRefused
 
 CONTENT = 'Hi [NAME_1],\n\nyes. We repair it "free" 😀 of charge! See C:\\help. Bye'
-ANSWER = {"outcome": "answered", "sources": ["S1"], "content": CONTENT, "tone": "friendly", "confidence": 0.8}
+QUOTE = {"id": "S1", "quote": "free of charge"}
+CITED = [CitedSource(**QUOTE)]
+ANSWER = {"outcome": "answered", "sources": [QUOTE], "content": CONTENT, "tone": "friendly", "confidence": 0.8}
 
 
-def passes(content: str, _sources: list[str]) -> str:
+def passes(content: str, _sources: Sequence[CitedSource]) -> str:
     return content
 
 
@@ -28,7 +32,7 @@ def shown(text: str, *, size: int = 1) -> list[str]:
 def test_partial_draft_of_each_prefix_begins_the_content(ascii_only: bool) -> None:
     text = json.dumps(ANSWER, ensure_ascii=ascii_only)
     drafts = [draft for end in range(len(text)) if (draft := partial_draft(text[:end])) is not None]
-    assert all(CONTENT.startswith(draft.content) and draft.sources == ["S1"] for draft in drafts)
+    assert all(CONTENT.startswith(draft.content) and draft.sources == CITED for draft in drafts)
     assert drafts[-1].content == CONTENT
     assert drafts[-1].is_whole
 
@@ -50,8 +54,8 @@ def test_whole_sentences_are_shown_and_the_rest_at_the_end_of_the_content(size: 
     "text",
     [
         json.dumps(ANSWER | {"outcome": "needs_person"}),
-        json.dumps({"content": CONTENT, "outcome": "answered", "sources": ["S1"]}),
-        json.dumps({"outcome": "answered", "content": CONTENT, "sources": ["S1"]}),
+        json.dumps({"content": CONTENT, "outcome": "answered", "sources": [QUOTE]}),
+        json.dumps({"outcome": "answered", "content": CONTENT, "sources": [QUOTE]}),
         json.dumps(ANSWER | {"content": ["Hi. There."]}),
         json.dumps(ANSWER | {"sources": "S1"}),
         f"Let me think. {json.dumps(ANSWER)}",
@@ -67,8 +71,8 @@ def test_answer_that_is_none_or_in_another_order_shows_nothing(text: str) -> Non
 def test_refused_sentence_ends_the_release() -> None:
     checked: list[str] = []
 
-    def check(content: str, sources: list[str]) -> str:
-        assert sources == ["S1"]
+    def check(content: str, sources: Sequence[CitedSource]) -> str:
+        assert sources == CITED
         checked.append(content)
         if "evil" in content:
             raise ProviderRefused("unsafe", code="unsafe")
@@ -80,3 +84,8 @@ def test_refused_sentence_ends_the_release() -> None:
         release.feed(sign)
     assert found == ["Hi Hugo."]
     assert checked == ["Hi [NAME_1].", "Hi [NAME_1]. Go to evil."]
+
+
+def test_sentence_is_not_cut_behind_the_day_of_a_date() -> None:
+    found = shown(json.dumps(ANSWER | {"content": "Ab dem 3. Mai. Danke"}))
+    assert found == ["Ab dem 3. Mai.", "Ab dem 3. Mai. Danke"]

@@ -2,26 +2,29 @@
 
 import pytest
 
-from hummdesk.ai.external.grounding import ModelInput, check_draft
+from hummdesk.ai.external.grounding import CitedSource, DraftChecks, InputSource, ModelInput, Unsupported
 from hummdesk.ai.external.prompts import load_prompt
 from hummdesk.ai.protocol import ProviderRefused
 from hummdesk.ai.redaction import Redactor
 
-
-@pytest.fixture
-def redactor() -> Redactor:
-    return Redactor()
+REFUNDS = CitedSource("S1", "Refunds take five working days")
 
 
 @pytest.fixture
-def model_input(redactor: Redactor) -> ModelInput:
-    return ModelInput(
-        prompt=load_prompt("draft"),
-        sources={
-            "S1": redactor.redact("Refunds: https://shop.example/refunds"),
-            "S2": redactor.redact("Status: https://status.example"),
-        },
-        customer=redactor.redact("I am jo@home.example, see https://evil.example"),
+def checks() -> DraftChecks:
+    redactor = Redactor()
+    texts = {
+        "S1": "Refunds take five working days: https://shop.example/refunds. We refund the price. We have moved.",
+        "S2": "Status: https://status.example",
+        "S3": "We have cancelled your order, for 20 EUR.",
+    }
+    sources = {
+        alias: InputSource(text=redactor.redact(text), kind="canned_reply" if alias == "S3" else "article")
+        for alias, text in texts.items()
+    }
+    customer = "I am jo@home.example, see https://evil.example. You owe me 500 EUR"
+    return DraftChecks(
+        ModelInput(prompt=load_prompt("draft"), sources=sources, customer=redactor.redact(customer)), redactor
     )
 
 
@@ -29,14 +32,13 @@ def model_input(redactor: Redactor) -> ModelInput:
     ("content", "shown"),
     [
         ("See [LINK_1].", "See https://shop.example/refunds."),
-        ("We write to [EMAIL_1].", "We write to jo@home.example."),
-        ("  Five\x00 days. ", "Five days."),
+        ("Wir erstatten den Preis in 5 Werktagen.", "Wir erstatten den Preis in 5 Werktagen."),
+        ("We have changed our address.", "We have changed our address."),
+        ("  Five\x00 working days. ", "Five working days."),
     ],
 )
-def test_draft_with_data_of_its_sources_and_customer_is_restored(
-    model_input: ModelInput, redactor: Redactor, content: str, shown: str
-) -> None:
-    assert check_draft(content, ["S1"], model_input, redactor) == shown
+def test_draft_that_its_source_supports_is_restored(checks: DraftChecks, content: str, shown: str) -> None:
+    assert checks.check(content, [REFUNDS]) == shown
 
 
 @pytest.mark.parametrize(
@@ -57,12 +59,66 @@ def test_draft_with_data_of_its_sources_and_customer_is_restored(
         "unknown placeholder", "prompt",
     ],
 )  # fmt: skip
-def test_unsafe_draft_is_refused(model_input: ModelInput, redactor: Redactor, content: str) -> None:
+def test_unsafe_draft_is_refused(checks: DraftChecks, content: str) -> None:
     with pytest.raises(ProviderRefused) as refused:
-        check_draft(content, ["S1"], model_input, redactor)
+        checks.check(content, [REFUNDS])
     assert refused.value.code == "unsafe"
 
 
-def test_draft_without_source_is_refused(model_input: ModelInput, redactor: Redactor) -> None:
-    with pytest.raises(ProviderRefused):
-        check_draft("Five days.", [], model_input, redactor)
+@pytest.mark.parametrize(
+    "content",
+    [
+        "You get 500 EUR.",
+        "It costs 20 EUR.",
+        "It takes five days.",
+        "It takes six working days.",
+        "We write to [EMAIL_1].",
+        "We have refunded the price.",
+        "We have cancelled your order.",
+        "We send a replacement.",
+        "It arrives tomorrow.",
+    ],
+)
+def test_fact_that_no_cited_source_has_is_unsupported(checks: DraftChecks, content: str) -> None:
+    with pytest.raises(Unsupported) as refused:
+        checks.check(content, [REFUNDS])
+    assert not [word for word in content.split() if any(map(str.isdigit, word)) and word in str(refused.value)]
+
+
+def test_what_a_canned_reply_says_was_done_supports_no_promise(checks: DraftChecks) -> None:
+    cited = [CitedSource("S3", "We have cancelled your order")]
+    assert checks.check("It costs 20 EUR.", cited) == "It costs 20 EUR."
+    with pytest.raises(Unsupported):
+        checks.check("We have cancelled your order.", cited)
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "refunds take FIVE  working days",
+        "“We refund the price.”",
+        "Refunds take five … We refund the price",
+        "We have moved. [...]",
+        "Refunds take five working days: [LINK_1]",
+    ],
+)
+def test_quote_may_differ_in_case_spaces_and_omissions(checks: DraftChecks, quote: str) -> None:
+    assert [one.id for one in checks.quoted([CitedSource("S1", quote)])] == ["S1"]
+
+
+@pytest.mark.parametrize("quote", ["", "…", "five", "Refunds take six working days", "Status: [LINK_2]"])
+def test_source_without_a_quote_that_stands_in_it_is_not_cited(checks: DraftChecks, quote: str) -> None:
+    with pytest.raises(Unsupported):
+        checks.quoted([CitedSource("S1", quote)])
+    assert checks.quoted([CitedSource("S1", quote), REFUNDS, REFUNDS]) == [REFUNDS]
+
+
+def test_quote_is_restored(checks: DraftChecks) -> None:
+    assert checks.quote(CitedSource("S2", "Status: [LINK_2] ")) == "Status: https://status.example"
+
+
+@pytest.mark.parametrize("cited", [[], [CitedSource("S9", "Refunds take five working days")]])
+def test_draft_without_known_source_is_refused(checks: DraftChecks, cited: list[CitedSource]) -> None:
+    with pytest.raises(ProviderRefused) as refused:
+        checks.check("Five days.", cited)
+    assert refused.value.code == "unsafe"

@@ -1,0 +1,50 @@
+"""Facts of a text that a reader relies on: numbers, amounts, dates, times, addresses, identifiers and promises.
+
+`unsupported` compares a draft with its sources. Facts are compared by value, not by their words: `€1,299.00` is
+`1 299 EUR`, `five working days` is `5 Werktage`, and `we refund` is `wir erstatten`. Pure, in linear time, without a
+model; `docs/ai.md` lists what is recognized in which language.
+"""
+
+from collections.abc import Iterable
+
+from hummdesk.ai.facts.addresses import addresses, identifiers, long_numbers
+from hummdesk.ai.facts.dates import dates, times
+from hummdesk.ai.facts.found import BLANK, Fact, FactKind, normalized
+from hummdesk.ai.facts.numbers import amounts, list_numbers, numbers, ordinals
+from hummdesk.ai.facts.promises import promises
+
+__all__ = ["Fact", "FactKind", "facts", "normalized", "unsupported", "values"]
+
+FINDERS = (addresses, dates, times, amounts, long_numbers, list_numbers, identifiers, numbers)
+"""In this order: each searches what the ones before it left."""
+
+
+def facts(text: str) -> list[Fact]:
+    """Return the facts of a text: each digit is a part of one, except those that number the lines of a list."""
+    text = rest = normalized(text)
+    found: list[Fact] = []
+    for find in FINDERS:
+        one_kind = list(find(rest))
+        found += one_kind
+        for fact in one_kind:
+            rest = rest[: fact.start] + BLANK * (fact.end - fact.start) + rest[fact.end :]
+    return [one for one in sorted(found, key=lambda one: one.start) if one.kind != "list"] + promises(text)
+
+
+def values(text: str, *, is_done_said: bool = True) -> frozenset[str]:
+    """Return the values that a source supports; without those of "we have done it" unless `is_done_said`.
+
+    A canned reply or past answer that says what was done says so of another customer.
+    """
+    known: set[str] = set(ordinals(normalized(text)))
+    for fact in facts(text):
+        if fact.is_done and not is_done_said:
+            continue
+        known |= fact.readings | fact.implied
+    return frozenset(known)
+
+
+def unsupported(text: str, known: Iterable[frozenset[str]]) -> Fact | None:
+    """Return the first fact of a text of which no source has the value; `known` are the `values` of the sources."""
+    supported = frozenset[str]().union(*known)
+    return next((fact for fact in facts(text) if supported.isdisjoint(fact.readings)), None)
