@@ -4,6 +4,7 @@
 -- the rows of an account are stored together, can be moved together, and cannot be read without naming the account. Ids
 -- are UUIDs version 7, made by the application.
 -- Row-level security backs up the checks of the application: see the end of this file.
+-- Tables that grow for years are vacuumed in small steps: by default, a fifth of the rows must be dead or new.
 
 -- The applied migrations. The checksum detects a file that was edited afterwards.
 CREATE TABLE schema_migrations (
@@ -455,7 +456,7 @@ CREATE TABLE idempotency_keys (
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- of its last attempt
     CONSTRAINT idempotency_keys_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT idempotency_keys_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
-);
+) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 CREATE INDEX idempotency_keys_by_time ON idempotency_keys (account_id, created_at);
 
 -- Changes of people, keys and settings, append-only; those of a conversation are in conversation_events.
@@ -552,7 +553,12 @@ CREATE TABLE conversations (
     CONSTRAINT conversations_snoozed_pending CHECK (snoozed_until IS NULL OR status = 'pending'),
     CONSTRAINT conversations_seq_order CHECK (last_public_seq BETWEEN 0 AND last_seq AND staff_read_seq <= last_seq),
     CONSTRAINT conversations_unread_counts CHECK (unread_staff >= 0 AND unread_customer >= 0)
-) WITH (fillfactor = 80);
+) WITH (
+    fillfactor = 80,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_analyze_scale_factor = 0.02
+);
 -- For the lists, newest activity first. The list of all statuses merges three index scans.
 CREATE INDEX conversations_by_status ON conversations (account_id, status, updated_at DESC, id DESC);
 CREATE INDEX conversations_by_agent ON conversations (account_id, assigned_to, status, updated_at DESC, id DESC);
@@ -615,7 +621,7 @@ CREATE TABLE queue_moves (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     queued_since timestamptz,                                   -- of one that was assigned; NULL: another change
     CONSTRAINT queue_moves_pkey PRIMARY KEY (account_id, queue_id, at, id)
-);
+) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 CREATE INDEX queue_moves_recent ON queue_moves (at, account_id);
 
 -- For a conversation that enters a queue, leaves it, or changes its place by its priority. `queued_since` only if it leaves
@@ -762,6 +768,10 @@ CREATE TABLE messages (
     CONSTRAINT messages_attachments_array CHECK (jsonb_typeof(attachments) = 'array'),
     CONSTRAINT messages_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
     CONSTRAINT messages_private_by_staff CHECK (NOT (private AND sender_type = 'customer'))
+) WITH (
+    autovacuum_vacuum_insert_threshold = 10000,
+    autovacuum_vacuum_insert_scale_factor = 0.02,
+    autovacuum_analyze_scale_factor = 0.02
 );
 -- Deduplicates repeated sends.
 CREATE UNIQUE INDEX messages_client_message_key
@@ -787,7 +797,7 @@ CREATE TABLE message_reads (
     CONSTRAINT message_reads_message_fkey FOREIGN KEY (account_id, conversation_id, seq)
         REFERENCES messages (account_id, conversation_id, seq),
     CONSTRAINT message_reads_reader_type_known CHECK (reader_type IN ('agent', 'customer'))
-);
+) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0.02);
 
 -- The audit log, append-only. Actions of the system have no actor_id.
 CREATE TABLE conversation_events (
@@ -812,7 +822,7 @@ CREATE TABLE conversation_events (
         ),
     CONSTRAINT conversation_events_actor_type_known CHECK (actor_type IN ('agent', 'customer', 'key', 'system')),
     CONSTRAINT conversation_events_actor_named CHECK ((actor_type = 'system') = (actor_id IS NULL))
-);
+) WITH (autovacuum_vacuum_insert_threshold = 10000, autovacuum_vacuum_insert_scale_factor = 0.02);
 -- For the moves that are shown between the messages.
 CREATE INDEX conversation_events_moves ON conversation_events (account_id, conversation_id, created_at DESC, id DESC)
     WHERE kind IN ('assigned', 'unassigned');
@@ -1293,7 +1303,12 @@ CREATE TABLE ai_runs (
     CONSTRAINT ai_runs_leased CHECK (status NOT IN ('published', 'running') OR lease_until IS NOT NULL),
     CONSTRAINT ai_runs_finished CHECK ((status IN ('done', 'failed')) = (finished_at IS NOT NULL)),
     CONSTRAINT ai_runs_announced_last CHECK (announced_at IS NULL OR finished_at IS NOT NULL)
-) WITH (fillfactor = 70);
+) WITH (
+    fillfactor = 70,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_analyze_scale_factor = 0.02
+);
 -- A change of state touches no other indexes, and these only when a run leaves them: the other updates stay in the page.
 CREATE INDEX ai_runs_open ON ai_runs (account_id, conversation_id) WHERE announced_at IS NULL;
 CREATE INDEX ai_runs_drafts ON ai_runs (account_id, created_at) WHERE kind = 'draft';
@@ -1310,7 +1325,7 @@ CREATE TABLE ai_results (
     CONSTRAINT ai_results_pkey PRIMARY KEY (account_id, run_id),
     CONSTRAINT ai_results_run_fkey FOREIGN KEY (account_id, run_id) REFERENCES ai_runs (account_id, id),
     CONSTRAINT ai_results_kind_known CHECK (kind IN ('classification', 'draft', 'summary'))
-);
+) WITH (autovacuum_vacuum_insert_threshold = 10000, autovacuum_vacuum_insert_scale_factor = 0.02);
 
 -- Returns a UUID of version 7, as those that processes make.
 CREATE FUNCTION new_id() RETURNS uuid
@@ -1435,6 +1450,8 @@ CREATE TABLE ai_calls (
     CONSTRAINT ai_calls_cost_not_negative CHECK (cost_usd >= 0)
 );
 CREATE INDEX ai_calls_by_time ON ai_calls (account_id, created_at);
+-- For those that are deleted with their run, and for the foreign key.
+CREATE INDEX ai_calls_by_run ON ai_calls (account_id, run_id) WHERE run_id IS NOT NULL;
 
 -- Simulations: what the AI would have drafted on closed conversations, compared with what agents have sent.
 CREATE TABLE ai_simulations (
@@ -1725,7 +1742,7 @@ CREATE TABLE webhook_deliveries (
         REFERENCES webhooks (account_id, id) ON DELETE CASCADE,
     CONSTRAINT webhook_deliveries_status_known CHECK (status IN ('pending', 'delivered', 'set_aside')),
     CONSTRAINT webhook_deliveries_finished CHECK ((status = 'pending') = (finished_at IS NULL))
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 80, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0.01);
 CREATE INDEX webhook_deliveries_pending ON webhook_deliveries (account_id, webhook_id, number) WHERE status = 'pending';
 CREATE INDEX webhook_deliveries_set_aside ON webhook_deliveries (account_id, webhook_id, number)
     WHERE status = 'set_aside';
@@ -1785,7 +1802,7 @@ CREATE TABLE feed_events (
     subject_id uuid NOT NULL,
     digest bytea NOT NULL,
     CONSTRAINT feed_events_pkey PRIMARY KEY (account_id, number)
-);
+) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0.01);
 
 -- Adds a change of the type given for each message of the statement.
 CREATE FUNCTION feed_messages() RETURNS trigger
@@ -2976,6 +2993,22 @@ CREATE POLICY seen_by_eraser ON erasures FOR SELECT TO hummdesk_eraser USING (tr
 CREATE POLICY requested_by_eraser ON erasures FOR INSERT TO hummdesk_eraser WITH CHECK (subject = 'contact');
 CREATE POLICY changed_by_eraser ON erasures FOR UPDATE TO hummdesk_eraser USING (true);
 GRANT SELECT, INSERT, UPDATE (completed_at, verified_at, erased) ON erasures TO hummdesk_eraser;
+
+-- What is too old is deleted: AI runs that have ended with what belongs to them, learned answers, daily use of models,
+-- entries of the audit log, and requests with an Idempotency-Key. The views and requests of an old run may be new.
+CREATE POLICY old_deleted_by_eraser ON ai_runs FOR DELETE TO hummdesk_eraser
+    USING (announced_at < clock_timestamp() - interval '1 day');
+CREATE POLICY erased_by_eraser ON draft_views FOR DELETE TO hummdesk_eraser USING (true);
+CREATE POLICY erased_by_eraser ON ai_calls FOR DELETE TO hummdesk_eraser USING (true);
+CREATE POLICY old_deleted_by_eraser ON past_answers FOR DELETE TO hummdesk_eraser
+    USING (learned_at < clock_timestamp() - interval '1 day');
+GRANT UPDATE (draft_run_id, draft_use) ON past_answers TO hummdesk_eraser;
+CREATE POLICY old_deleted_by_eraser ON ai_usage FOR DELETE TO hummdesk_eraser
+    USING (day < (clock_timestamp() - interval '1 day')::date);
+CREATE POLICY old_deleted_by_eraser ON audit_log FOR DELETE TO hummdesk_eraser
+    USING (created_at < clock_timestamp() - interval '1 day');
+CREATE POLICY old_deleted_by_eraser ON idempotency_keys FOR DELETE TO hummdesk_eraser
+    USING (created_at < clock_timestamp() - interval '1 hour');
 
 -- Stored answers may name a contact who is erased.
 CREATE POLICY changed_by_eraser ON idempotency_keys FOR UPDATE TO hummdesk_eraser USING (true);

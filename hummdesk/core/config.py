@@ -325,6 +325,12 @@ class Settings:
         30, "anonymous visitors who never wrote are deleted after so many days; 0: never", minimum=0
     )
     feed_days: int = setting(30, "events of the feed are kept for so many days", minimum=1)
+    ai_history_days: int = setting(
+        730,
+        "AI runs with their results, requests to models and learned answers are kept for so many days; 0: no limit",
+        minimum=0,
+    )
+    audit_log_days: int = setting(0, "entries of the audit log are kept for so many days; 0: no limit", minimum=0)
     worker_concurrency: int = setting(
         2,
         "worker processes for classifications and as many for drafts and summaries, and as many again for each "

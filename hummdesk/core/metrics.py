@@ -196,7 +196,7 @@ ROUTING_OLDEST_WAIT_SECONDS = Gauge(
 
 RETENTION_ERASED = Counter(
     "hummdesk_retention_erased",
-    "Conversations erased, and visitors, sign-in links, sessions, events of the feed and files deleted, by retention",
+    "Conversations erased, and rows deleted because they were too old, by retention",
     ["kind"],
 )
 

@@ -185,6 +185,7 @@ class Relay:
             self._periodic(retention.erase_due, interval=RETENTION_SECONDS),
             self._periodic(retention.prune_visitors, interval=PRUNE_SECONDS),
             self._periodic(retention.prune_sign_ins, interval=PRUNE_SECONDS),
+            self._periodic(retention.prune_old, interval=PRUNE_SECONDS),
             self._periodic(retention.trim_stream, interval=RETENTION_SECONDS),
             self._periodic(keeper.scan_due),
             self._periodic(keeper.delete_expired, interval=EXPIRE_SECONDS),

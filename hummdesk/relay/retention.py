@@ -1,15 +1,17 @@
-"""Retention, in small batches: conversations, visitors and sign-ins that are too old, and entries of idle streams.
+"""Retention, in small batches: what is too old of conversations, visitors, sign-ins, AI, audit log and idle streams.
 
 Any number of relays may do this: what another one has erased already is left out.
 """
 
 import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 from hummdesk.core.config import Settings
 from hummdesk.core.metrics import RETENTION_ERASED
 from hummdesk.relay.erasure import Eraser
-from hummdesk.storage import retention
-from hummdesk.storage.retention import FIRST, DueAccount
+from hummdesk.storage import idempotency, retention
+from hummdesk.storage.retention import FIRST, FIRST_ACCOUNT, DueAccount, OldRow
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,9 @@ class Retention:
         self._visitor_days = settings.visitor_retention_days
         self._eraser = eraser
         self._position = FIRST
+        self._ages = list(_ages(settings))
+        self._age, self._account = 0, FIRST_ACCOUNT
+        """The kind of rows, and the account, from which `prune_old` goes on."""
 
     async def erase_due(self) -> float | None:
         """Erase a batch of conversations of each account; return when more are due, None if none are."""
@@ -52,6 +57,17 @@ class Retention:
         RETENTION_ERASED.labels("sign_in_link").inc(links)
         RETENTION_ERASED.labels("staff_session").inc(sessions)
 
+    async def prune_old(self) -> float | None:
+        """Delete old rows of one kind of the next accounts; return when to go on, None after the last kind."""
+        kind, age = self._ages[self._age]
+        async with self._eraser.database.all_accounts() as tx:
+            deleted, account = await retention.prune_old(tx, kind, before=datetime.now(UTC) - age, after=self._account)
+        RETENTION_ERASED.labels(kind).inc(deleted)
+        self._account = account or FIRST_ACCOUNT
+        if account is None:
+            self._age = (self._age + 1) % len(self._ages)
+        return None if account is None and self._age == 0 else PAUSE_SECONDS
+
     async def trim_stream(self) -> None:
         await self._eraser.stream.trim()
 
@@ -68,3 +84,13 @@ class Retention:
             RETENTION_ERASED.labels("conversation").inc(len(due))
             log.info("retention.erased", extra={"account_id": str(account.account_id), "conversations": len(due)})
         return len(due) >= BATCH
+
+
+def _ages(settings: Settings) -> Iterator[tuple[OldRow, timedelta]]:
+    """How long rows of each kind are kept. Learned answers are deleted before the runs that they refer to."""
+    if settings.ai_history_days:
+        history = timedelta(days=settings.ai_history_days)
+        yield from (("learned_answer", history), ("ai_run", history), ("model_call", history), ("ai_usage", history))
+    if settings.audit_log_days:
+        yield "audit_entry", timedelta(days=settings.audit_log_days)
+    yield "idempotency_key", timedelta(hours=idempotency.KEPT_HOURS)

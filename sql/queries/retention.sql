@@ -89,3 +89,256 @@ WITH links AS (
 SELECT
     (SELECT count(*) FROM links) AS links,
     (SELECT count(*) FROM sessions) AS sessions;
+
+-- name: set_planner(name, value)^
+-- Change a setting of the planner until the end of the transaction.
+SELECT set_config(:name, :value, true);
+
+-- name: prune_runs(after, accounts, before_id, limit)^
+-- Delete the oldest AI runs that have ended and whose ids are lower than `before_id`, of the next accounts and at most
+-- `limit`, with their results, views and requests to models. Learned answers remain without the use of their draft. Returns
+-- the number of deleted runs, and the last account, NULL after the end; so do the other queries.
+WITH page AS (
+    SELECT account_id
+    FROM accounts
+    WHERE account_id > :after::uuid
+    ORDER BY account_id
+    LIMIT :accounts
+), old AS MATERIALIZED (
+    SELECT first.account_id, first.id
+    FROM page
+    CROSS JOIN LATERAL (
+        SELECT account_id, id
+        FROM ai_runs
+        WHERE ai_runs.account_id = page.account_id
+          AND id < :before_id::uuid
+          AND announced_at < clock_timestamp() - interval '1 day'
+        ORDER BY id
+        LIMIT :limit
+    ) AS first
+    LIMIT :limit
+), results AS (
+    DELETE FROM ai_results
+    USING old
+    WHERE ai_results.account_id = old.account_id
+      AND ai_results.run_id = old.id
+), views AS (
+    DELETE FROM draft_views
+    USING old
+    WHERE draft_views.account_id = old.account_id
+      AND draft_views.run_id = old.id
+), calls AS (
+    DELETE FROM ai_calls
+    USING old
+    WHERE ai_calls.account_id = old.account_id
+      AND ai_calls.run_id = old.id
+), answers AS (
+    UPDATE past_answers
+    SET draft_run_id = NULL, draft_use = NULL
+    FROM old
+    WHERE past_answers.account_id = old.account_id
+      AND past_answers.draft_run_id = old.id
+), deleted AS (
+    DELETE FROM ai_runs
+    USING old
+    WHERE ai_runs.account_id = old.account_id
+      AND ai_runs.id = old.id
+    RETURNING ai_runs.account_id
+)
+SELECT
+    (SELECT count(*) FROM deleted) AS deleted,
+    (
+        SELECT account_id
+        FROM page
+        WHERE (SELECT count(*) FROM page) = :accounts
+        ORDER BY account_id DESC
+        LIMIT 1
+    ) AS last_account;
+
+-- name: prune_calls(after, accounts, before, limit)^
+-- Delete old requests to models that belong to no run.
+WITH page AS (
+    SELECT account_id
+    FROM accounts
+    WHERE account_id > :after::uuid
+    ORDER BY account_id
+    LIMIT :accounts
+), old AS MATERIALIZED (
+    SELECT first.account_id, first.id
+    FROM page
+    CROSS JOIN LATERAL (
+        SELECT account_id, id
+        FROM ai_calls
+        WHERE ai_calls.account_id = page.account_id
+          AND run_id IS NULL
+          AND created_at < :before
+        ORDER BY created_at
+        LIMIT :limit
+    ) AS first
+    LIMIT :limit
+), deleted AS (
+    DELETE FROM ai_calls
+    USING old
+    WHERE ai_calls.account_id = old.account_id
+      AND ai_calls.id = old.id
+    RETURNING ai_calls.account_id
+)
+SELECT
+    (SELECT count(*) FROM deleted) AS deleted,
+    (
+        SELECT account_id
+        FROM page
+        WHERE (SELECT count(*) FROM page) = :accounts
+        ORDER BY account_id DESC
+        LIMIT 1
+    ) AS last_account;
+
+-- name: prune_answers(after, accounts, before_id, limit)^
+-- Delete replies from which the AI has learned, with their questions and vectors.
+WITH page AS (
+    SELECT account_id
+    FROM accounts
+    WHERE account_id > :after::uuid
+    ORDER BY account_id
+    LIMIT :accounts
+), old AS MATERIALIZED (
+    SELECT first.account_id, first.message_id
+    FROM page
+    CROSS JOIN LATERAL (
+        SELECT account_id, message_id
+        FROM past_answers
+        WHERE past_answers.account_id = page.account_id
+          AND message_id < :before_id::uuid
+          AND learned_at < clock_timestamp() - interval '1 day'
+        ORDER BY message_id
+        LIMIT :limit
+    ) AS first
+    LIMIT :limit
+), deleted AS (
+    DELETE FROM past_answers
+    USING old
+    WHERE past_answers.account_id = old.account_id
+      AND past_answers.message_id = old.message_id
+    RETURNING past_answers.account_id
+)
+SELECT
+    (SELECT count(*) FROM deleted) AS deleted,
+    (
+        SELECT account_id
+        FROM page
+        WHERE (SELECT count(*) FROM page) = :accounts
+        ORDER BY account_id DESC
+        LIMIT 1
+    ) AS last_account;
+
+-- name: prune_usage(after, accounts, before, limit)^
+-- Delete the use of external models on old days.
+WITH page AS (
+    SELECT account_id
+    FROM accounts
+    WHERE account_id > :after::uuid
+    ORDER BY account_id
+    LIMIT :accounts
+), old AS MATERIALIZED (
+    SELECT first.account_id, first.day
+    FROM page
+    CROSS JOIN LATERAL (
+        SELECT account_id, day
+        FROM ai_usage
+        WHERE ai_usage.account_id = page.account_id
+          AND day < :before::date
+        ORDER BY day
+        LIMIT :limit
+    ) AS first
+    LIMIT :limit
+), deleted AS (
+    DELETE FROM ai_usage
+    USING old
+    WHERE ai_usage.account_id = old.account_id
+      AND ai_usage.day = old.day
+    RETURNING ai_usage.account_id
+)
+SELECT
+    (SELECT count(*) FROM deleted) AS deleted,
+    (
+        SELECT account_id
+        FROM page
+        WHERE (SELECT count(*) FROM page) = :accounts
+        ORDER BY account_id DESC
+        LIMIT 1
+    ) AS last_account;
+
+-- name: prune_audit(after, accounts, before_id, limit)^
+-- Delete old entries of the audit log.
+WITH page AS (
+    SELECT account_id
+    FROM accounts
+    WHERE account_id > :after::uuid
+    ORDER BY account_id
+    LIMIT :accounts
+), old AS MATERIALIZED (
+    SELECT first.account_id, first.id
+    FROM page
+    CROSS JOIN LATERAL (
+        SELECT account_id, id
+        FROM audit_log
+        WHERE audit_log.account_id = page.account_id
+          AND id < :before_id::uuid
+          AND created_at < clock_timestamp() - interval '1 day'
+        ORDER BY id
+        LIMIT :limit
+    ) AS first
+    LIMIT :limit
+), deleted AS (
+    DELETE FROM audit_log
+    USING old
+    WHERE audit_log.account_id = old.account_id
+      AND audit_log.id = old.id
+    RETURNING audit_log.account_id
+)
+SELECT
+    (SELECT count(*) FROM deleted) AS deleted,
+    (
+        SELECT account_id
+        FROM page
+        WHERE (SELECT count(*) FROM page) = :accounts
+        ORDER BY account_id DESC
+        LIMIT 1
+    ) AS last_account;
+
+-- name: prune_requests(after, accounts, before, limit)^
+-- Delete expired requests with an Idempotency-Key, also of accounts that send no more requests.
+WITH page AS (
+    SELECT account_id
+    FROM accounts
+    WHERE account_id > :after::uuid
+    ORDER BY account_id
+    LIMIT :accounts
+), old AS MATERIALIZED (
+    SELECT first.account_id, first.id
+    FROM page
+    CROSS JOIN LATERAL (
+        SELECT account_id, id
+        FROM idempotency_keys
+        WHERE idempotency_keys.account_id = page.account_id
+          AND created_at < :before
+        ORDER BY created_at
+        LIMIT :limit
+    ) AS first
+    LIMIT :limit
+), deleted AS (
+    DELETE FROM idempotency_keys
+    USING old
+    WHERE idempotency_keys.account_id = old.account_id
+      AND idempotency_keys.id = old.id
+    RETURNING idempotency_keys.account_id
+)
+SELECT
+    (SELECT count(*) FROM deleted) AS deleted,
+    (
+        SELECT account_id
+        FROM page
+        WHERE (SELECT count(*) FROM page) = :accounts
+        ORDER BY account_id DESC
+        LIMIT 1
+    ) AS last_account;

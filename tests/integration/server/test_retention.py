@@ -2,17 +2,21 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from psycopg import sql
 from redis.asyncio import Redis
 
 from hummdesk.bus.shards import shard_of
 from hummdesk.core.config import Settings
-from hummdesk.core.ids import new_id
+from hummdesk.core.ids import lowest_id, new_id
 from hummdesk.operator import account as operator
 from hummdesk.relay.erasure import Eraser, open_eraser
 from hummdesk.relay.retention import Retention
+from hummdesk.storage.retention import PRUNED
 from tests.integration.server.accounts import Account, Client
 from tests.integration.server.killed_database import killed_eraser_database
 
@@ -155,6 +159,99 @@ async def test_visitors_who_never_wrote_are_pruned(account: Account, web_setting
         pass
     left = {id_ for (id_,) in await account.execute("SELECT id FROM contacts WHERE account_id = %(account)s")}
     assert {name for name, visitor in visitors.items() if visitor in left} == {"recent", "wrote", "named"}
+
+
+OF_A_TIME = """
+INSERT INTO messages (account_id, id, conversation_id, seq, sender_id, sender_type, sender_name, content, content_type)
+VALUES (%(account)s, %(id)s, %(conversation)s, %(seq)s, %(agent)s, 'agent', 'Agent', 'Reply', 'text');
+INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind, status, outcome, finished_at, announced_at)
+VALUES (%(account)s, %(id)s, %(conversation)s, %(id)s, 1, 'draft', 'done', 'done', %(at)s, %(at)s);
+INSERT INTO ai_results (account_id, run_id, kind, payload) VALUES (%(account)s, %(id)s, 'draft', '{}');
+INSERT INTO draft_views (account_id, run_id) VALUES (%(account)s, %(id)s);
+INSERT INTO ai_calls (account_id, id, run_id, provider, model, prompt, outcome, fallback, input_tokens,
+    cache_read_tokens, cache_write_tokens, output_tokens, milliseconds, created_at)
+SELECT %(account)s, gen_random_uuid(), run_id::uuid, 'openai', 'm', 'p', 'ok', false, 1, 0, 0, 1, 1, %(at)s
+FROM (VALUES (%(id)s), (NULL)) AS call (run_id);
+INSERT INTO past_answers (account_id, message_id, conversation_id, seq, learned_at, question, answer, draft_run_id,
+    draft_use)
+VALUES (%(account)s, %(id)s, %(conversation)s, %(seq)s, %(at)s, 'Question', 'Answer', %(draft)s, 'edited');
+INSERT INTO knowledge_passages (account_id, id, past_answer_id, model, embedding)
+VALUES (%(account)s, %(id)s, %(id)s, 'm', '[1]');
+INSERT INTO ai_usage (account_id, day, tokens) VALUES (%(account)s, %(at)s::timestamptz::date, 1);
+INSERT INTO audit_log (account_id, id, actor_type, action, subject_id, created_at)
+VALUES (%(account)s, %(id)s, 'system', 'key.created', 's', %(at)s);
+INSERT INTO idempotency_keys (account_id, id, request_hash, new_id, created_at)
+VALUES (%(account)s, %(id)s, '', %(id)s, %(at)s);
+"""
+KEPT_WITH_AI = ("ai_results", "ai_runs", "ai_usage", "draft_views", "knowledge_passages", "past_answers")
+
+
+async def add_rows(account: Account, *, days: int, seq: int, draft: UUID | None = None) -> UUID:
+    """Add a row of each kind, as old as this; the answer has used a draft, its own if none is given."""
+    at = datetime.now(UTC) - timedelta(days=days)
+    id_ = UUID(int=lowest_id(at).int + seq)
+    values = {"id": id_, "at": at, "seq": seq, "draft": draft or id_, "agent": account.people["agent"].id}
+    for statement in OF_A_TIME.split(";\n")[:-1]:
+        await account.execute(statement, conversation=account.conversation, **values)
+    return id_
+
+
+async def counts(account: Account) -> dict[str, int]:
+    tables = (*KEPT_WITH_AI, "ai_calls", "audit_log", "idempotency_keys")
+    number = sql.SQL("SELECT count(*) FROM {} WHERE account_id = {}")
+    async with await account.superuser() as connection:
+        found = {one: await connection.execute(number.format(sql.Identifier(one), account.id)) for one in tables}
+        return {one: row[0] for one, cursor in found.items() if (row := await cursor.fetchone()) is not None}
+
+
+async def prune(retention: Retention) -> int:
+    steps = 1
+    while await retention.prune_old() is not None:
+        steps += 1
+    return steps
+
+
+async def test_old_rows_are_deleted_and_new_ones_kept(account: Account, web_settings: Settings, eraser: Eraser) -> None:
+    old = await add_rows(account, days=401, seq=1)
+    kept = await add_rows(account, days=0, seq=2)
+    later = await add_rows(account, days=399, seq=3, draft=old)
+    await prune(Retention(replace(web_settings, ai_history_days=400, audit_log_days=400), eraser))
+    left = dict.fromkeys(KEPT_WITH_AI, 2) | {"ai_calls": 4, "audit_log": 2, "idempotency_keys": 1}
+    assert await counts(account) == left
+    assert await account.execute(
+        "SELECT message_id, question, draft_run_id FROM past_answers WHERE account_id = %(account)s ORDER BY seq"
+    ) == [(kept, "Question", kept), (later, "Question", None)]
+
+
+async def test_without_a_limit_only_expired_requests_are_deleted(
+    account: Account, web_settings: Settings, eraser: Eraser
+) -> None:
+    await add_rows(account, days=10_000, seq=1)
+    await prune(Retention(replace(web_settings, ai_history_days=0, audit_log_days=0), eraser))
+    assert await counts(account) == dict.fromkeys(KEPT_WITH_AI, 1) | {
+        "ai_calls": 2,
+        "audit_log": 1,
+        "idempotency_keys": 0,
+    }
+
+
+async def test_unannounced_run_is_kept(account: Account, web_settings: Settings, eraser: Eraser) -> None:
+    run = await add_rows(account, days=401, seq=1)
+    await account.execute("UPDATE ai_runs SET announced_at = NULL WHERE account_id = %(account)s")
+    await prune(Retention(replace(web_settings, ai_history_days=400), eraser))
+    assert await account.execute("SELECT id FROM ai_runs WHERE account_id = %(account)s") == [(run,)]
+
+
+async def test_old_rows_are_deleted_in_batches(account: Account, web_settings: Settings, eraser: Eraser) -> None:
+    await account.execute(
+        "INSERT INTO idempotency_keys (account_id, id, request_hash, new_id, created_at) "
+        "SELECT %(account)s, gen_random_uuid(), '', gen_random_uuid(), now() - interval '2 days' "
+        "FROM generate_series(1, %(number)s)",
+        number=2 * PRUNED + 1,
+    )
+    settings = replace(web_settings, ai_history_days=0, audit_log_days=0)
+    assert await prune(Retention(settings, eraser)) >= 3
+    assert await account.execute("SELECT FROM idempotency_keys WHERE account_id = %(account)s") == []
 
 
 async def test_trim_removes_expired_entries_of_an_idle_stream(

@@ -6,10 +6,13 @@ Custom and generic plans are checked: PostgreSQL uses the generic one for a stat
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +30,7 @@ from hummdesk.storage.database import GENERIC_PLANS, Database
 from hummdesk.storage.messages import MAX_SEQ, NewMessage, Outgoing, recordset
 from hummdesk.storage.page_cursor import NEWEST
 from hummdesk.storage.queries import SQL
+from hummdesk.storage.retention import BY_INDEX
 from hummdesk.storage.search_query import patterns, prefix_query, terms
 from tests.integration.storage.conftest import Account
 
@@ -103,6 +107,13 @@ SELECT account_id, n, n - (n - 1) % 10, md5(a || 'conversation' || n % 3000)::uu
 FROM given, generate_series(1, 20000) AS n;
 INSERT INTO audit_log (account_id, id, actor_type, action, subject_id)
 SELECT account_id, md5(a || 'entry' || n)::uuid, 'system', 'key.created', n FROM given, generate_series(1, 5000) AS n;
+INSERT INTO ai_calls (account_id, id, run_id, provider, model, prompt, outcome, fallback, input_tokens,
+    cache_read_tokens, cache_write_tokens, output_tokens, milliseconds, created_at)
+SELECT account_id, md5(a || 'call' || n)::uuid, CASE WHEN n % 2 = 0 THEN md5(a || 'run of call' || n)::uuid END,
+    'openai', 'm', 'p', 'ok', false, 1, 0, 0, 1, 1, now() - n * interval '1 minute'
+FROM given, generate_series(1, 5000) AS n;
+INSERT INTO ai_usage (account_id, day, tokens)
+SELECT account_id, current_date - n, 1 FROM given, generate_series(0, 2000) AS n;
 INSERT INTO idempotency_keys (account_id, id, request_hash, new_id, created_at)
 SELECT account_id, md5(a || 'request' || n)::uuid, '', md5(a || 'new' || n)::uuid, now() - n * interval '1 minute'
 FROM given, generate_series(1, 5000) AS n;
@@ -279,6 +290,11 @@ CHOICES = json.dumps(
         for n in (1, 11)
     ]
 )
+OLD = {"after": UUID(int=0), "accounts": 10, "limit": 100}
+OLD_ROWS: dict[str, dict[str, Any]] = {
+    **{f"prune_{what}": {"before_id": UUID("04" + 30 * "0")} for what in ("runs", "answers", "audit")},
+    **{f"prune_{what}": {"before": NIGHT} for what in ("calls", "usage", "requests")},
+}
 OPEN = 1_000
 """More than the runs in the seed whose events are unpublished: the relay reads those only."""
 
@@ -735,8 +751,10 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("webhook_deliveries.prune", {"days": 1, "limit": 50}, 5 * 50),
     ("retention.conversations_due", {"until": datetime.now(UTC).replace(hour=0), "limit": 20}, 3_000),
     ("retention.advance", {"until": datetime.now(UTC)}, 2),
+    *((f"retention.{name}", OLD | before, 3_000) for name, before in OLD_ROWS.items()),
     ("retention.prune_visitors", {"account_id": ACCOUNT, "contact_id": CONTACT, "days": 30, "limit": 500}, 1_000),
 ]
+MODES = ("force_custom_plan", "force_generic_plan")
 ROLES = {
     "runs": "worker",
     "run_dispatch": "relay",
@@ -777,6 +795,8 @@ PIPELINED = {
 }
 PIPELINED |= {"snoozes.due"}
 """Queries of routing and the relay, which have connections with GENERIC_PLANS."""
+SETTINGS = dict.fromkeys(PIPELINED, GENERIC_PLANS) | {f"retention.{name}": BY_INDEX for name in OLD_ROWS}
+"""The settings of the planner that a query is executed with."""
 NOT_OF_REQUESTS = {
     *("accounts", "ai_budgets", "model_calls", "demo", "directory", "migrations"),
     *(f"articles.{do}_{what}" for do in ("put", "lock", "get", "remove") for what in ("article", "canned_reply")),
@@ -784,7 +804,7 @@ NOT_OF_REQUESTS = {
     *("erasures.receipt", "erasures.account_exists", "erasures.primary_key", "erasures.deactivate_people"),
     "erasures.account_or_erasure",
     "erasures.run_messages",  # all of a conversation, while it is erased
-    *("retention.accounts_due", "retention.prune_sign_ins"),
+    *("retention.accounts_due", "retention.prune_sign_ins", "retention.set_planner"),
     *(f"{noun}.{name}" for noun in ("users", "teams", "contacts", "labels") for name in ("lock", "get", "change")),
     *(f"saved_views.{name}" for name in ("lock", "get", "change", "remove")),
     *(f"signing_keys.{name}" for name in ("keys", "add", "revoke", "secrets", "replace_secret")),
@@ -818,24 +838,23 @@ async def seeded(servers: Any, template: str) -> AsyncIterator[str]:
     await servers.drop(name)
 
 
+@asynccontextmanager
+async def open_roles(url: str) -> AsyncIterator[dict[str, Database]]:
+    """A connection with each role."""
+    async with AsyncExitStack() as stack:
+        found = {}
+        for name in ("app", "relay", "worker", "writer", "eraser"):
+            role: Any = f"hummdesk_{name}"
+            found[name] = Database(url, role=role, size=1, timeout=10)
+            stack.push_async_callback(found[name].close)
+            await found[name].open()
+        yield found
+
+
 @pytest.fixture(scope="module")
 async def roles(seeded: str) -> AsyncIterator[dict[str, Database]]:
-    app = Database(seeded, role="hummdesk_app", size=1, timeout=10)
-    relay = Database(seeded, role="hummdesk_relay", size=1, timeout=10)
-    await app.open()
-    await relay.open()
-    worker = Database(seeded, role="hummdesk_worker", size=1, timeout=10)
-    writer = Database(seeded, role="hummdesk_writer", size=1, timeout=10)
-    await worker.open()
-    await writer.open()
-    eraser = Database(seeded, role="hummdesk_eraser", size=1, timeout=10)
-    await eraser.open()
-    yield {"app": app, "relay": relay, "worker": worker, "writer": writer, "eraser": eraser}
-    await eraser.close()
-    await app.close()
-    await relay.close()
-    await worker.close()
-    await writer.close()
+    async with open_roles(seeded) as found:
+        yield found
 
 
 @cache
@@ -873,11 +892,17 @@ def touched(node: dict[str, Any]) -> float:
 
 
 async def explain(
-    database: Database, text: str, parameters: dict[str, Any], mode: str, *, several: bool, is_pipelined: bool = False
+    database: Database,
+    text: str,
+    parameters: dict[str, Any],
+    mode: str,
+    *,
+    several: bool,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     async with database.accounts([ACCOUNT]) if several else database.account(ACCOUNT) as tx:
         prepare, run = prepared(text, parameters)
-        for name, value in (GENERIC_PLANS if is_pipelined else {}).items():
+        for name, value in settings.items():
             await tx.execute(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value)))
         await tx.execute(sql.SQL("SET LOCAL plan_cache_mode = {}").format(sql.Literal(mode)))
         await tx.execute(prepare)
@@ -894,13 +919,20 @@ def test_every_query_has_a_case() -> None:
     assert {name for name, _, _ in CASES} == known
 
 
-@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
-@pytest.mark.parametrize(
-    ("name", "parameters", "bound"), CASES, ids=[f"{name}-{n}" for n, (name, *_) in enumerate(CASES)]
-)
-async def test_query_reads_few_rows_through_an_index(
-    roles: dict[str, Database], name: str, parameters: dict[str, Any], bound: int, mode: str
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a plan reads of big tables."""
+
+    sequential: list[str]
+    """The tables that it scans."""
+    rows: float
+    ways: str
+    """The indexes of all tables."""
+    milliseconds: float
+
+
+async def plan_of(roles: dict[str, Database], name: str, parameters: dict[str, Any], mode: str) -> Plan:
+    """Execute a query with the role that it has, and roll it back."""
     role = ROLES.get(name) or ROLES.get(name.split(".")[0], "app")
     answer = await explain(
         roles[role],
@@ -908,16 +940,32 @@ async def test_query_reads_few_rows_through_an_index(
         parameters,
         mode,
         several=role in ("worker", "writer"),
-        is_pipelined=name in PIPELINED,
+        settings=SETTINGS.get(name, {}),
     )
     steps = nodes(answer["Plan"])
     scans = [node for node in steps if "Scan" in node["Node Type"] and "Relation Name" in node]
-    rows = sum(map(touched, steps))
-    ways = " ".join(sorted({f"{node['Relation Name']}:{node.get('Index Name', node['Node Type'])}" for node in scans}))
-    print(f"{name:32} {mode[6:-5]:8} {rows:6.0f} rows {answer['Execution Time']:7.2f} ms  {ways}")
     big = [node for node in scans if node["Relation Name"] not in SMALL_TABLES]
-    assert [node["Relation Name"] for node in big if node["Node Type"] == "Seq Scan"] == []
-    assert rows <= bound, ways
+    return Plan(
+        sequential=[node["Relation Name"] for node in big if node["Node Type"] == "Seq Scan"],
+        rows=sum(map(touched, steps)),
+        ways=" ".join(
+            sorted({f"{node['Relation Name']}:{node.get('Index Name', node['Node Type'])}" for node in scans})
+        ),
+        milliseconds=answer["Execution Time"],
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("name", "parameters", "bound"), CASES, ids=[f"{name}-{n}" for n, (name, *_) in enumerate(CASES)]
+)
+async def test_query_reads_few_rows_through_an_index(
+    roles: dict[str, Database], name: str, parameters: dict[str, Any], bound: int, mode: str
+) -> None:
+    plan = await plan_of(roles, name, parameters, mode)
+    print(f"{name:32} {mode[6:-5]:8} {plan.rows:6.0f} rows {plan.milliseconds:7.2f} ms  {plan.ways}")
+    assert plan.sequential == []
+    assert plan.rows <= bound, plan.ways
 
 
 async def test_write_planned_while_tables_are_small_scans_none_of_them(alone: Account) -> None:
@@ -926,7 +974,9 @@ async def test_write_planned_while_tables_are_small_scans_none_of_them(alone: Ac
     writer = Database(alone.url, role="hummdesk_writer", size=1, timeout=10)
     await writer.open()
     text = queries()["messages.write"]
-    plan = await explain(writer, text, items(CUSTOMER, BUSY), "force_generic_plan", several=True, is_pipelined=True)
+    plan = await explain(
+        writer, text, items(CUSTOMER, BUSY), "force_generic_plan", several=True, settings=GENERIC_PLANS
+    )
     await writer.close()
     assert [node["Relation Name"] for node in nodes(plan["Plan"]) if node["Node Type"] == "Seq Scan"] == []
 
