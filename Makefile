@@ -27,7 +27,7 @@ dev: $(RUN) web ## the same, restarted whenever a source file changes
 test: $(DEV) $(NEEDED) ## run the tests (ARGS="tests/unit" for some; INSTALL=1 installs missing system packages)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
-test-systems: $(DEV) $(SWIFT)/ready web servers ## run the tests with other servers (haproxy, pgbouncer, Swift, PostgreSQL and Redis of the system) and of upgrades
+test-systems: $(DEV) $(SWIFT)/ready web servers ## run the tests with other servers (haproxy, pgbouncer, RabbitMQ, Swift, PostgreSQL and Redis of the system) and of upgrades
 	@$(BIN)/python -m pytest -m systems --durations 10 $(ARGS)
 
 # Name of a program of the system, its package, the tests that are skipped without it, and a package that also has it.
@@ -51,6 +51,7 @@ servers:
 	$(call program,redis-server,redis-server,the tests of the Redis of the system)
 	$(call program,pg_lsclusters,postgresql,the tests of the PostgreSQL of the system)
 	$(call program,pgbouncer,pgbouncer,the tests of a pooler in front of PostgreSQL)
+	$(call program,rabbitmq-server,rabbitmq-server,the tests of RabbitMQ as Celery's broker)
 
 peers: $(DEV) node ## run the official test suites of Engine.IO and Socket.IO in SUITES, a folder of clones
 	@test -n "$(SUITES)" || { echo "Name the folder, see docs/conformance.md: make peers SUITES=DIR" >&2; exit 2; }

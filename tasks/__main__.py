@@ -99,7 +99,7 @@ def main() -> None:
     stopping.correct()
     try:
         asyncio.run(check_if_reachable(settings, "worker"))
-        asyncio.run(check_at_start(settings))
+        asyncio.run(check_at_start(settings, "worker"))
         providers.preload(settings)
     except CommandError as error:
         sys.exit(str(error))

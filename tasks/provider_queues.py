@@ -41,7 +41,7 @@ async def _providers(worker: WorkerContext, account_ids: Iterable[UUID]) -> dict
 
 
 def _send(keys: Sequence[RunKey], kind: RunKind, provider: str) -> None:
-    """Call in a thread: kombu blocks."""
+    """Call in a thread: kombu blocks. One more attempt replaces a connection that was lost while it was idle."""
     argument = [[str(account_id), str(run_id)] for account_id, run_id in keys]
     queue = cast(Queue, f"{RUN_QUEUES[kind]}.{provider}")
-    app.send_task(TASKS[kind], args=(argument,), queue=QUEUES[queue], retry=False)
+    app.send_task(TASKS[kind], args=(argument,), queue=QUEUES[queue], retry_policy={"max_retries": 1})

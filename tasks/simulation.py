@@ -13,7 +13,7 @@ from uuid import UUID
 
 from hummdesk.ai import comparison, knowledge_base
 from hummdesk.ai.topics import MAX_QUESTIONS, topics
-from hummdesk.core.broker import QUEUE_KEYS, active_queues, lease_seconds
+from hummdesk.core.broker import active_queues, lease_seconds
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import ModelCall
 from hummdesk.storage import ai_budgets, simulations
@@ -120,7 +120,7 @@ async def _finish(worker: WorkerContext, step: ClaimedStep) -> None:
 async def _is_live_work_waiting(worker: WorkerContext) -> bool:
     """Only in queues that have workers: tasks of a provider that was removed stay in its queue."""
     for queue in active_queues(worker.settings):
-        if queue != "bulk" and await worker.queues.length(QUEUE_KEYS[queue]):
+        if queue != "bulk" and await worker.queues.length(queue):
             return True
     return False
 

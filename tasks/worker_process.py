@@ -12,7 +12,7 @@ from celery import signals
 from hummdesk.bus.assist_requests import AssistRequests
 from hummdesk.bus.commands import Commands
 from hummdesk.bus.draft_progress import DraftProgress
-from hummdesk.bus.task_queues import TaskQueues
+from hummdesk.bus.task_queues import open_task_queues
 from hummdesk.core.config import Settings
 from hummdesk.core.epochs import Epochs
 from hummdesk.publish.broadcast import open_broadcast_service
@@ -56,7 +56,7 @@ class WorkerProcess:
         self._resources.push_async_callback(progress.close)
         assists = AssistRequests(Commands.of(settings.redis))
         self._resources.push_async_callback(assists.close)
-        queues = TaskQueues(Commands.of(settings.broker))
+        queues = open_task_queues(settings)
         self._resources.push_async_callback(queues.close)
         return WorkerContext(
             settings=settings,

@@ -11,9 +11,11 @@ from typing import Any
 
 from redis import exceptions
 
+from hummdesk.bus import rabbitmq_checks
 from hummdesk.bus.dialing import ask_sentinel, dial, master_of
 from hummdesk.bus.slots import SLOTS, SlotMap
-from hummdesk.core.config import Settings
+from hummdesk.core.broker_address import parse_broker
+from hummdesk.core.config import ProcessKind, Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.core.findings import Finding, clock_findings
 from hummdesk.core.redis_address import Host, RedisAddress
@@ -24,15 +26,20 @@ OLDEST = (6, 2)
 CHECK_SECONDS = 2.0
 
 
-async def check(settings: Settings) -> list[Finding]:
-    """Check the Redis of REDIS_URL, and the one of BROKER_URL if it is another one."""
-    named = {"REDIS_URL": settings.redis} | ({"BROKER_URL": settings.broker_url} if settings.broker_url else {})
-    return [finding for name, url in named.items() for finding in await check_address(name, RedisAddress.parse(url))]
+async def check(settings: Settings, kind: ProcessKind | None = None) -> list[Finding]:
+    """Check the Redis of REDIS_URL, and the broker of BROKER_URL, which web processes do not use."""
+    found = await check_address("REDIS_URL", RedisAddress.parse(settings.redis))
+    if not settings.broker_url or kind == "web":
+        return found
+    broker = parse_broker(settings.broker_url)
+    if isinstance(broker, RedisAddress):
+        return [*found, *await check_address("BROKER_URL", broker)]
+    return [*found, *await asyncio.to_thread(rabbitmq_checks.check, settings, broker)]
 
 
-async def check_at_start(settings: Settings) -> None:
+async def check_at_start(settings: Settings, kind: ProcessKind | None = None) -> None:
     """Log what is wrong. Raises CommandError for a fault with which no process can work."""
-    for finding in await check(settings):
+    for finding in await check(settings, kind):
         if finding.is_fatal:
             raise CommandError(str(finding))
         log.warning(

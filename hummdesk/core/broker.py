@@ -1,9 +1,11 @@
 """The Celery configuration shared by relay and workers. State is in PostgreSQL: the broker may lose or repeat tasks."""
 
 import math
+import ssl
 from typing import Any, Literal, get_args
 from urllib.parse import quote
 
+from hummdesk.core.broker_address import AmqpAddress, parse_broker
 from hummdesk.core.config import Settings
 from hummdesk.core.models import RunKind
 from hummdesk.core.redis_address import RedisAddress
@@ -52,6 +54,8 @@ BATCH_SIZES: dict[RunKind, int] = {"classification": 50, "draft": 5, "summary": 
 """Maximum number of runs in one Celery task: they are claimed and stored together."""
 
 SOCKET_SECONDS = 5.0
+HEARTBEAT_SECONDS = 20
+"""Of AMQP: a worker, or RabbitMQ, that sends nothing for twice as long counts as gone, and its tasks go to others."""
 LEASE_MARGIN_SECONDS = 2.0
 
 
@@ -65,18 +69,68 @@ def lease_seconds(settings: Settings) -> float:
     return settings.ai_hard_limit_seconds + LEASE_MARGIN_SECONDS
 
 
-def _connection(address: RedisAddress) -> dict[str, Any]:
-    """The address as kombu takes it: TLS options apart, since kombu does not verify certificates without them."""
-    userinfo = ""
-    if address.username or address.password:
-        userinfo = f"{quote(address.username, safe='')}:{quote(address.password, safe='')}@"
+def connection(settings: Settings, *, confirms: bool = False) -> dict[str, Any]:
+    """Celery's settings of its connections to the broker."""
+    address = parse_broker(settings.broker)
+    return _rabbitmq(address, confirms) if isinstance(address, AmqpAddress) else _redis(address, settings)
+
+
+def _rabbitmq(address: AmqpAddress, confirms: bool) -> dict[str, Any]:
+    return {
+        "broker_url": _urls(address, "amqps" if address.has_tls else "amqp", quote(address.vhost, safe="")),
+        "broker_heartbeat": HEARTBEAT_SECONDS,
+        "broker_transport_options": {
+            "confirm_publish": confirms,
+            # Of the socket: a broker that stands still, or accepts nothing while it lacks memory, blocks no thread.
+            "read_timeout": SOCKET_SECONDS,
+            "write_timeout": SOCKET_SECONDS,
+            "client_properties": {"connection_name": "hummdesk"},
+        },
+    } | ({"broker_use_ssl": _amqp_tls(address)} if address.has_tls else {})
+
+
+def _amqp_tls(address: AmqpAddress) -> dict[str, Any]:
+    """The names of py-amqp, which checks the host of a certificate only if it is given one."""
+    checks_host = address.is_verified and address.tls.get("ssl_check_hostname", True)
+    files = {name: address.tls.get(f"ssl_{name}") for name in ("ca_certs", "certfile", "keyfile")}
+    return {
+        "cert_reqs": ssl.CERT_REQUIRED if address.is_verified else ssl.CERT_NONE,
+        **{name: path for name, path in files.items() if path},
+        **({"server_hostname": address.hosts[0][0]} if checks_host else {}),
+    }
+
+
+def _redis(address: RedisAddress, settings: Settings) -> dict[str, Any]:
+    """TLS options are apart, since kombu does not verify certificates without them."""
     if address.path:
-        url = f"redis+socket://{userinfo}{quote(address.path)}?virtual_host={address.database}"
+        url = f"redis+socket://{_userinfo(address)}{quote(address.path)}?virtual_host={address.database}"
     else:
-        scheme = "sentinel" if address.topology == "sentinel" else "redis"
-        places = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.hosts]
-        url = ";".join(f"{scheme}://{userinfo}{place}/{address.database}" for place in places)
-    return {"broker_url": url} | ({"broker_use_ssl": _tls(address)} if address.has_tls else {})
+        url = _urls(address, "sentinel" if address.topology == "sentinel" else "redis", str(address.database))
+    return {
+        "broker_url": url,
+        "broker_transport_options": {
+            **_sentinel_options(address),
+            # For this long a task of a dead worker is hidden. No task is delayed in the broker, so the timeout only has
+            # to exceed the hard limit.
+            "visibility_timeout": math.ceil(2 * lease_seconds(settings)),
+            "global_keyprefix": KEY_PREFIX,
+            "socket_timeout": SOCKET_SECONDS,
+            "socket_connect_timeout": SOCKET_SECONDS,
+            "socket_keepalive": True,
+        },
+    } | ({"broker_use_ssl": _tls(address)} if address.has_tls else {})
+
+
+def _userinfo(address: RedisAddress | AmqpAddress) -> str:
+    if not address.username and not address.password:
+        return ""
+    return f"{quote(address.username, safe='')}:{quote(address.password, safe='')}@"
+
+
+def _urls(address: RedisAddress | AmqpAddress, scheme: str, path: str) -> str:
+    """The URLs of the hosts as kombu takes them, which tries them in turn."""
+    places = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.hosts]
+    return ";".join(f"{scheme}://{_userinfo(address)}{place}/{path}" for place in places)
 
 
 def _tls(address: RedisAddress) -> dict[str, Any]:
@@ -92,23 +146,18 @@ def _sentinel_options(address: RedisAddress) -> dict[str, Any]:
     return {"master_name": address.service, "sentinel_kwargs": credentials | timeouts | tls}
 
 
-def configuration(settings: Settings) -> dict[str, Any]:
+def configuration(settings: Settings, *, confirms: bool = False) -> dict[str, Any]:
+    """The settings of Celery.
+
+    `confirms`: whether RabbitMQ confirms each message, so that the relay notices when a task was not stored. Workers do
+    not wait for it: while RabbitMQ lacks memory, it confirms nothing, and they have to empty its queues.
+    """
     from kombu import Exchange  # here, because the web process imports this module and has no kombu
     from kombu import Queue as BrokerQueue
 
     exchange = Exchange("ai", type="direct")
     return {
-        **_connection(RedisAddress.parse(settings.broker)),
-        "broker_transport_options": {
-            **_sentinel_options(RedisAddress.parse(settings.broker)),
-            # For this long a task of a dead worker is hidden. No task is delayed in the broker, so the timeout only has
-            # to exceed the hard limit.
-            "visibility_timeout": math.ceil(2 * lease_seconds(settings)),
-            "global_keyprefix": KEY_PREFIX,
-            "socket_timeout": SOCKET_SECONDS,
-            "socket_connect_timeout": SOCKET_SECONDS,
-            "socket_keepalive": True,
-        },
+        **connection(settings, confirms=confirms),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # no limit; the default is 100
         "task_queues": [BrokerQueue(name, exchange, routing_key=name) for name in QUEUES.values()],

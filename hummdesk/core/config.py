@@ -131,7 +131,9 @@ class Settings:
     redis_port: int = setting(6379, "Redis port", minimum=1)
     redis_password: str = setting("", "Redis password")
     broker_url: str = setting(
-        "", "URL of the Redis that Celery uses, in the forms of REDIS_URL except a cluster; empty: that of REDIS_URL"
+        "",
+        "URL of Celery's broker: another Redis, in the forms of REDIS_URL except a cluster, or RabbitMQ, "
+        "`amqp://user:password@host:5672/vhost` or `amqps://`, see docs/broker.md; empty: that of REDIS_URL",
     )
     bus_length: int = setting(20_000, "maximum number of entries in each shard of the event stream", minimum=1000)
 

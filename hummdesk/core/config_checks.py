@@ -4,6 +4,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hummdesk.core.broker_address import parse_broker
 from hummdesk.core.redis_address import RedisAddress
 
 if TYPE_CHECKING:
@@ -49,16 +50,22 @@ def _database_faults(settings: "Settings") -> list[str]:
 
 def _redis_faults(settings: "Settings") -> list[str]:
     faults, clusters = [], set[str]()
-    for name, url in (("REDIS_URL", settings.redis_url), ("BROKER_URL", settings.broker_url)):
+    for name, url, parse in (
+        ("REDIS_URL", settings.redis_url, RedisAddress.parse),
+        ("BROKER_URL", settings.broker_url, parse_broker),
+    ):
         try:
-            if url and RedisAddress.parse(url).topology == "cluster":
-                clusters.add(name)
+            address = parse(url) if url else None
         except ValueError as fault:
             faults.append(f"{name}: {fault}")
+        else:
+            if isinstance(address, RedisAddress) and address.topology == "cluster":
+                clusters.add(name)
+    other = "name a standalone Redis, Sentinels or RabbitMQ"
     if "BROKER_URL" in clusters:
-        faults.append("BROKER_URL: Celery cannot use a Redis Cluster; name a standalone Redis or Sentinels")
+        faults.append(f"BROKER_URL: Celery cannot use a Redis Cluster; {other}")
     elif "REDIS_URL" in clusters and not settings.broker_url:
-        faults.append("BROKER_URL: not set; Celery cannot use a Redis Cluster: name a standalone Redis or Sentinels")
+        faults.append(f"BROKER_URL: not set; Celery cannot use a Redis Cluster: {other}")
     return faults
 
 

@@ -136,7 +136,7 @@ def _socket(authority: str) -> _Place:
 
 def _servers(topology: Topology, location: str) -> _Place:
     authority, _, path = location.partition("/")
-    hosts = _hosts(authority, SENTINEL_PORT if topology == "sentinel" else REDIS_PORT)
+    hosts = parse_hosts(authority, SENTINEL_PORT if topology == "sentinel" else REDIS_PORT)
     if topology == "standalone" and len(hosts) > 1:
         raise ValueError("several hosts need redis+sentinel:// or redis+cluster://")
     parts = [unquote(part) for part in path.split("/") if part]
@@ -146,7 +146,8 @@ def _servers(topology: Topology, location: str) -> _Place:
     return _Place(hosts=hosts, service=service, database="/".join(parts))
 
 
-def _hosts(text: str, default_port: int) -> tuple[Host, ...]:
+def parse_hosts(text: str, default_port: int) -> tuple[Host, ...]:
+    """Parse `host:port,host:port`; an empty text is localhost. Raises ValueError."""
     hosts: list[Host] = []
     for one in text.split(","):
         try:

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from hummdesk.bus.task_queues import TaskQueues
-from hummdesk.core.broker import QUEUE_KEYS
 
 FIRST_PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 0.05
@@ -33,7 +32,7 @@ async def wait(
     pause, due = FIRST_PAUSE_SECONDS, loop.time() + INTERVAL_SECONDS
     while loop.time() < until and not stopping.is_set():
         await asyncio.sleep(pause)  # also because a worker needs the processor now
-        if not await queues.length(QUEUE_KEYS["classification"]):
+        if not await queues.length("classification"):
             return
         if loop.time() >= due:
             await meanwhile()

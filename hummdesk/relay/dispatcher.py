@@ -3,14 +3,17 @@
 import asyncio
 import time
 from collections import deque
-from typing import get_args
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, get_args
 from uuid import UUID
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
-from hummdesk.bus.task_queues import TaskQueues
+from hummdesk.bus.task_queues import QueueLengths, TaskQueues
 from hummdesk.core import metrics
-from hummdesk.core.broker import QUEUE_KEYS, QUEUES, SIMULATE, TASKS, UPDATE_KNOWLEDGE, configuration, lease_seconds
+from hummdesk.core.broker import QUEUES, SIMULATE, TASKS, UPDATE_KNOWLEDGE, configuration, lease_seconds
 from hummdesk.core.config import Settings
 from hummdesk.core.models import RunKind
 from hummdesk.relay import admission
@@ -31,17 +34,25 @@ OPEN_STATUSES = ("pending", "published", "running")
 class Dispatcher:
     """Sends due runs to the broker. What the broker does not accept is kept and sent with the next step."""
 
-    def __init__(self, settings: Settings, database: Database, queues: TaskQueues) -> None:
-        """`database` sees the runs of all accounts."""
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        queues: TaskQueues,
+        *,
+        reported: QueueLengths,
+    ) -> None:
+        """`database` sees the runs of all accounts. `reported` is what web processes read."""
         self._settings = settings
         self._database = database
         self._queues = queues
+        self._reported = reported
         self._terms = {
             "lease_seconds": lease_seconds(settings),
             "deadline_seconds": settings.ai_deadline_seconds,
         }
         self._celery = Celery("hummdesk", set_as_current=False)
-        self._celery.conf.update(configuration(settings))
+        self._celery.conf.update(configuration(settings, confirms=True))
         self._unsent: deque[list[DueRun]] = deque()
         """One batch a task. The runs are marked as published already."""
         self._learning: dict[UUID, float] = {}
@@ -107,7 +118,7 @@ class Dispatcher:
 
         More steps would wait for longer than their leases, and be lost, and delay the updates of knowledge.
         """
-        free = MAX_WAITING_STEPS - await self._queues.length(QUEUE_KEYS["bulk"])
+        free = MAX_WAITING_STEPS - await self._queues.length("bulk")
         if free <= 0:
             return
         lease = lease_seconds(self._settings)
@@ -125,31 +136,43 @@ class Dispatcher:
                 metrics.AI_RUNS.labels(kind=kind, status=status).set(counts.get((kind, status), 0))
             oldest = max((runs.oldest_seconds for runs in found if runs.kind == kind), default=0.0)
             metrics.AI_OLDEST_RUN_SECONDS.labels(kind=kind).set(oldest)
-        for queue in QUEUES:
-            metrics.QUEUE_TASKS.labels(queue=queue).set(await self._queues.length(QUEUE_KEYS[queue]))
+        lengths = {queue: await self._queues.length(queue) for queue in QUEUES}
+        for queue, length in lengths.items():
+            metrics.QUEUE_TASKS.labels(queue=queue).set(length)
+        await self._reported.report(lengths)
 
     async def _send(self) -> None:
         if self._unsent:
             await asyncio.to_thread(self._send_unsent)
 
     def _send_unsent(self) -> None:
-        """In a thread, because kombu blocks, for seconds while Redis is unavailable. Raises OperationalError."""
-        with self._celery.producer_or_acquire() as producer:
+        """In a thread, because kombu blocks, for seconds while the broker is unavailable. Raises OperationalError."""
+        with self._producer() as producer:
             while self._unsent:
                 batch = self._unsent[0]
                 runs = [[str(run.account_id), str(run.id)] for run in batch]
                 self._celery.send_task(TASKS[batch[0].kind], args=(runs,), producer=producer, retry=False)
                 self._unsent.popleft()
 
+    @contextmanager
+    def _producer(self) -> Iterator[Any]:
+        """A producer, whose connection is dropped after an error. Raises OperationalError."""
+        with self._celery.producer_or_acquire() as producer:
+            try:
+                yield producer
+            except OperationalError:
+                producer.connection.collect()  # kombu would say goodbye to a broker that may not answer
+                raise
+
     def _send_updates(self, accounts: list[UUID]) -> None:
         """In a thread, as `_send_unsent`."""
-        with self._celery.producer_or_acquire() as producer:
+        with self._producer() as producer:
             for account_id in accounts:
                 self._celery.send_task(UPDATE_KNOWLEDGE, args=(str(account_id),), producer=producer, retry=False)
 
     def _send_steps(self, due: list[tuple[UUID, UUID, int]]) -> None:
         """In a thread, as `_send_unsent`."""
-        with self._celery.producer_or_acquire() as producer:
+        with self._producer() as producer:
             for account_id, simulation_id, step in due:
                 arguments = (str(account_id), str(simulation_id), step)
                 self._celery.send_task(SIMULATE, args=arguments, producer=producer, retry=False)

@@ -19,7 +19,7 @@ from hummdesk.bus.commands import Commands
 from hummdesk.bus.queue_positions import PublishedPositions
 from hummdesk.bus.recovery_store import SessionEraser
 from hummdesk.bus.stream_eraser import StreamEraser
-from hummdesk.bus.task_queues import TaskQueues
+from hummdesk.bus.task_queues import QueueLengths, open_task_queues
 from hummdesk.core import logs, metrics, webhooks
 from hummdesk.core.config import Settings
 from hummdesk.core.encryption import Encryption
@@ -79,7 +79,7 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     await check_if_reachable(settings, "relay")
-    await check_at_start(settings)
+    await check_at_start(settings, "relay")
     async with _relay(settings) as relay:
         relay.start()
         await stopping.wait()
@@ -98,7 +98,8 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
     reading = opened(role="hummdesk_app", size=2)
     one_account = opened(role="hummdesk_app", size=1)
     routed = opened(role="hummdesk_app", size=2, pipelined=True)
-    queues = TaskQueues(Commands.of(settings.broker))
+    queues = open_task_queues(settings)
+    reported = QueueLengths(Commands.of(settings.redis))
     erasing = opened(role="hummdesk_eraser", size=1)
     stream, sessions = StreamEraser(Commands.of(settings.redis)), SessionEraser(Commands.of(settings.redis))
     published = PublishedPositions(Commands.of(settings.redis))
@@ -106,7 +107,7 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
         for database in (all_accounts, one_account, erasing, delivering, reading, routed):
             resources.push_async_callback(database.close)
             await database.open()
-        for resource in (queues, stream, sessions, published):
+        for resource in (queues, reported, stream, sessions, published):
             resources.push_async_callback(resource.close)
         service = await resources.enter_async_context(open_broadcast_service(settings, epochs))
         eraser = Eraser(erasing, service.publisher, stream, sessions)
@@ -124,9 +125,10 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
         routing = RoutingSweeper(all_accounts, erasing, router, Watch(routed, service.presence))
         resources.push_async_callback(router.close)
         retention = Retention(settings, eraser)
+        dispatcher = Dispatcher(settings, all_accounts, queues, reported=reported)
         keeper = FileKeeper(all_accounts, erasing, FileStore(settings), Scanner(settings))
         yield Relay(
-            settings, all_accounts, one_account, service, queues, retention, deliverer, positions, routing, keeper
+            settings, all_accounts, one_account, service, dispatcher, retention, deliverer, positions, routing, keeper
         )
 
 
@@ -137,7 +139,7 @@ class Relay:
         all_accounts: Database,
         one_account: Database,
         service: BroadcastService,
-        queues: TaskQueues,
+        dispatcher: Dispatcher,
         retention: Retention,
         deliverer: Deliverer,
         positions: QueuePositions,
@@ -157,7 +159,7 @@ class Relay:
         self._routing = routing
         self._fed = asyncio.Event()
         self._hours_changed = asyncio.Event()
-        self._dispatcher = Dispatcher(settings, all_accounts, queues)
+        self._dispatcher = dispatcher
         republisher = Republisher(publisher, [outbox, self._runs, agents])
         feed = FeedSweeper(settings, all_accounts)
         hours = HoursPublisher(all_accounts, publisher)

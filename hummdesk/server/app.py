@@ -111,7 +111,7 @@ def serve(
     With `shares_port` they share a port on which other processes listen; otherwise a port in use is an error.
     """
     asyncio.run(check(settings, "web"))
-    asyncio.run(check_at_start(settings))
+    asyncio.run(check_at_start(settings, "web"))
     if not shares_port:
         with reserved(host, settings.port):
             pass

@@ -18,7 +18,7 @@ from hummdesk.bus.shared_limits import ANSWER_SECONDS, SharedLimits
 from hummdesk.bus.socket_counts import SocketCounts
 from hummdesk.bus.stream_reader import StreamReader
 from hummdesk.bus.stream_writer import StreamWriter
-from hummdesk.bus.task_queues import TaskQueues
+from hummdesk.bus.task_queues import QueueLengths
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.core.config import Settings
 from hummdesk.core.epochs import Epochs
@@ -150,7 +150,7 @@ def _context(
         draft_progress=DraftProgress(commands),
         assists=AssistRequests(commands),
         socket_counts=socket_counts,
-        task_queues=TaskQueues(Commands.of(settings.broker, timeout=REQUEST_SECONDS)),
+        queue_lengths=QueueLengths(commands),
         publisher=publisher,
         receipts=receipts,
         presence_publisher=PresencePublisher(publisher, presence, database),

@@ -10,7 +10,7 @@ from hummdesk.bus.presence import Presence
 from hummdesk.bus.recovery_store import RecoveryStore
 from hummdesk.bus.socket_counts import SocketCounts
 from hummdesk.bus.stream_reader import StreamReader
-from hummdesk.bus.task_queues import TaskQueues
+from hummdesk.bus.task_queues import QueueLengths
 from hummdesk.bus.viewers import ViewerLeases
 from hummdesk.core.config import Settings
 from hummdesk.core.epochs import Epochs
@@ -63,7 +63,7 @@ class ServerContext:
     draft_progress: DraftProgress
     assists: AssistRequests
     socket_counts: SocketCounts
-    task_queues: TaskQueues
+    queue_lengths: QueueLengths
     publisher: Publisher
     receipts: Receipts
     presence_publisher: PresencePublisher

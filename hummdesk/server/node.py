@@ -81,7 +81,6 @@ class Node:
             context.viewers,
             context.draft_progress,
             context.socket_counts,
-            context.task_queues,
             context.rate_limits,
             self.components.writer_connection,
             self.components.routing_database,

@@ -625,6 +625,12 @@ KEYS: tuple[Key, ...] = (
         lifetime="minutes",
     ),
     Key(
+        pattern="hummdesk:queue-lengths",
+        holds="numbers of waiting Celery tasks",
+        erasure="holds nothing about a person",
+        lifetime="kept",
+    ),
+    Key(
         pattern="hummdesk:celery:*",
         holds="ids of AI runs that wait for a worker",
         erasure="holds ids only; the runs are ended",

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import get_args
 from uuid import UUID
 
-from hummdesk.core.broker import QUEUE_KEYS
 from hummdesk.core.clock import wire_time
 from hummdesk.core.config import Settings
 from hummdesk.core.models import Role, RunKind
@@ -73,5 +72,5 @@ async def _health(context: ServerContext, account_id: UUID) -> Payload:
     checks = await context.readiness.checks()
     return {part: state == "ok" for part, state in checks.items()} | {
         "busLag": round(context.reader.lag_seconds(account_id) * 1000),
-        "queuedTasks": sum([await context.task_queues.length(key) for key in QUEUE_KEYS.values()]),
+        "queuedTasks": await context.queue_lengths.total(),
     }

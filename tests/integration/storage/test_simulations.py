@@ -71,7 +71,7 @@ def model_call(cost: str) -> ModelCall:
 class Queues:
     waiting: int = 0
 
-    async def length(self, _key: str) -> int:
+    async def length(self, _queue: str) -> int:
         return self.waiting
 
 

@@ -1,52 +1,16 @@
 """Celery's broker over a Unix socket, TLS and Sentinels."""
 
-import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
-from celery import Celery
-from kombu import Consumer, pools
 from kombu.exceptions import OperationalError
 
-from hummdesk.bus.commands import Commands
-from hummdesk.bus.task_queues import TaskQueues
-from hummdesk.core.broker import QUEUE_KEYS, QUEUES, TASKS, configuration
-from hummdesk.core.config import Settings
+from tests.system.broker_tasks import passes_a_task
 from tests.system.redis import certificates as authorities
 from tests.system.redis import servers
 from tests.system.redis.certificates import Certificates
 
 pytestmark = [pytest.mark.systems, pytest.mark.usefixtures("patience")]
-
-
-async def passes_a_task(url: str) -> None:
-    """Send a task, find its length in the queue, and receive it, as relay and worker do."""
-    settings = Settings(redis_url=url)
-    pools.reset()  # kombu keeps connections by their URL, whatever their TLS options are
-    app = Celery("test", set_as_current=False)
-    app.conf.update(configuration(settings))
-    await asyncio.to_thread(app.send_task, TASKS["classification"], args=([],), retry=False)
-    queues = TaskQueues(Commands.of(settings.broker))
-    assert await queues.length(QUEUE_KEYS["classification"]) == 1
-    assert await asyncio.to_thread(_receive, app) == TASKS["classification"]
-    assert await queues.length(QUEUE_KEYS["classification"]) == 0
-    await queues.close()
-    app.close()
-
-
-def _receive(app: Celery) -> str:
-    names: list[str] = []
-
-    def on_message(_body: Any, message: Any) -> None:
-        names.append(message.headers["task"])
-        message.ack()
-
-    queue = next(queue for queue in app.conf.task_queues if queue.name == QUEUES["classification"])
-    with app.connection_for_read() as connection, Consumer(connection, [queue], callbacks=[on_message]):
-        while not names:
-            connection.drain_events(timeout=10)
-    return names[0]
 
 
 @pytest.fixture(scope="module")

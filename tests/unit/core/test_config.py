@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from hummdesk.core import config
+from hummdesk.core.broker_address import AMQP_PORTS
 from hummdesk.core.config import Settings, SettingsError
 from hummdesk.core.redis_address import SCHEMES
 
@@ -22,14 +23,21 @@ FAULTS = [
     ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL: 'LOUD' is not one of DEBUG, INFO, WARNING, ERROR"),
     ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL: must start with postgresql://"),
     ({"REDIS_URL": "redis://a,b"}, "REDIS_URL: several hosts need redis+sentinel:// or redis+cluster://"),
-    ({"BROKER_URL": "amqp:x"}, f"BROKER_URL: must start with {', '.join(f'{name}://' for name in SCHEMES)}"),
+    (
+        {"BROKER_URL": "amqp:x"},
+        f"BROKER_URL: must start with {', '.join(f'{name}://' for name in (*SCHEMES, *AMQP_PORTS))}",
+    ),
+    (
+        {"BROKER_URL": "amqp://host"},
+        "BROKER_URL: the virtual host is missing: amqp://host/desk, or amqp://host/%2F for RabbitMQ's own",
+    ),
     (
         {"BROKER_URL": "redis+cluster://a"},
-        "BROKER_URL: Celery cannot use a Redis Cluster; name a standalone Redis or Sentinels",
+        "BROKER_URL: Celery cannot use a Redis Cluster; name a standalone Redis, Sentinels or RabbitMQ",
     ),
     (
         {"REDIS_URL": "redis+cluster://a"},
-        "BROKER_URL: not set; Celery cannot use a Redis Cluster: name a standalone Redis or Sentinels",
+        "BROKER_URL: not set; Celery cannot use a Redis Cluster: name a standalone Redis, Sentinels or RabbitMQ",
     ),
     (
         {"DATABASE_URL": ""},

@@ -23,7 +23,7 @@ class Queues:
     def __init__(self, *lengths: int, then: int) -> None:
         self._lengths: Iterator[int] = chain(lengths, repeat(then))
 
-    async def length(self, _key: str) -> int:
+    async def length(self, _queue: str) -> int:
         return next(self._lengths)
 
 

@@ -16,7 +16,7 @@ from hummdesk.relay.dispatcher import MAX_WAITING_STEPS, Dispatcher
 class Queues:
     waiting: int
 
-    async def length(self, _key: str) -> int:
+    async def length(self, _queue: str) -> int:
         return self.waiting
 
 
@@ -37,6 +37,6 @@ def test_simulate_with_waiting_bulk_tasks_takes_no_more_steps_than_are_free(
         return []
 
     monkeypatch.setattr("hummdesk.storage.simulations.take_due", take_due)
-    dispatcher = Dispatcher(Settings(), cast(Any, NoDatabase()), cast(Any, Queues(waiting)))
+    dispatcher = Dispatcher(Settings(), cast(Any, NoDatabase()), cast(Any, Queues(waiting)), reported=cast(Any, None))
     asyncio.run(dispatcher.simulate())
     assert limits == ([MAX_WAITING_STEPS - waiting] if waiting < MAX_WAITING_STEPS else [])
