@@ -152,6 +152,7 @@ async def test_configuration_is_valid_with_and_without_a_certificate(tmp_path: P
     assert HAPROXY is not None
     await run(HAPROXY, "-c", "-f", file, TLS="")
     await run(HAPROXY, "-c", "-f", file, TLS="on")
+    await run(HAPROXY, "-c", "-f", file, TLS="on", IPV6="on")
 
 
 @pytest.mark.systems
