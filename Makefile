@@ -30,6 +30,12 @@ test: $(DEV) $(NEEDED) ## run the tests (ARGS="tests/unit" for some; INSTALL=1 i
 test-systems: $(DEV) $(SWIFT)/ready web servers ## run the tests with other servers (haproxy, pgbouncer, RabbitMQ, Swift, PostgreSQL and Redis of the system) and of upgrades
 	@$(BIN)/python -m pytest -m systems --durations 10 $(ARGS)
 
+matrix: $(DEV) $(SWIFT)/ready web servers ## run them, and renew the table of engines in docs/matrix.md from their results
+	@mkdir -p build
+	@$(BIN)/python -m pytest -m systems --junitxml build/systems.xml --override-ini junit_family=xunit1 $(ARGS) || test $$? = 1
+	@$(BIN)/python -m docs.matrix build/systems.xml
+	@$(BIN)/python -m docs.generate
+
 # Name of a program of the system, its package, the tests that are skipped without it, and a package that also has it.
 define program
 @command -v $(1) >/dev/null || if [ "$(INSTALL)" != 1 ]; \
@@ -52,6 +58,7 @@ servers:
 	$(call program,pg_lsclusters,postgresql,the tests of the PostgreSQL of the system)
 	$(call program,pgbouncer,pgbouncer,the tests of a pooler in front of PostgreSQL)
 	$(call program,rabbitmq-server,rabbitmq-server,the tests of RabbitMQ as Celery's broker)
+	$(call program,ip,iproute2,the tests of several hosts)
 
 peers: $(DEV) node ## run the official test suites of Engine.IO and Socket.IO in SUITES, a folder of clones
 	@test -n "$(SUITES)" || { echo "Name the folder, see docs/conformance.md: make peers SUITES=DIR" >&2; exit 2; }
@@ -149,5 +156,5 @@ $(BIN)/pip:
 		|| { echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-.PHONY: help run dev docs test test-systems peers programs servers node coverage web chaos check bench eval fit lock wheel clean
+.PHONY: help run dev docs test test-systems matrix peers programs servers node coverage web chaos check bench eval fit lock wheel clean
 .DEFAULT_GOAL := help

@@ -15,6 +15,7 @@ import click
 from prometheus_client.metrics import MetricWrapperBase
 
 from bench import history
+from docs import matrix, sizing
 from hummdesk.cli import main
 from hummdesk.contract import openapi, python_client, typescript, typescript_rest
 from hummdesk.contract.fields import JsonSchema, json_schema, reference
@@ -289,7 +290,14 @@ DOCUMENTS: dict[str, dict[str, Part]] = {
     },
     "docs/feed.md": {"example": example("mirror.py", "python")},
     "docs/performance.md": {"results": history.table},
+    "docs/matrix.md": {"origin": matrix.origin, "results": matrix.table},
     "docs/personal-data.md": {"tables": stored_tables, "keys": redis_keys, "files": files},
+    "docs/sizing.md": {
+        "nodes": sizing.nodes_table,
+        "figures": sizing.figures_table,
+        "capacity": sizing.capacity_table,
+        "million": sizing.million_table,
+    },
     "docs/reference/command-line.md": {"commands": commands},
     "docs/reference/events.md": {
         "requests": requests_table,

@@ -7,12 +7,12 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 RESPONSE_SECONDS = 6.0
@@ -32,6 +32,23 @@ class Disconnected(Exception):
 
 class Refused(Exception):
     """The response is an error; its text is the code."""
+
+
+class Transport(Protocol):
+    def abort(self) -> None: ...
+
+
+class Connection(Protocol):
+    """What the client needs of a WebSocket, or of what stands for one."""
+
+    @property
+    def transport(self) -> Transport: ...
+
+    def __aiter__(self) -> AsyncIterator[str | bytes]: ...
+
+    async def send(self, message: str) -> None: ...
+
+    async def close(self) -> None: ...
 
 
 @dataclass
@@ -80,7 +97,7 @@ class Client:
         self.sid = ""
         self.pid = ""
         self.offset = ""
-        self._connection: ClientConnection | None = None
+        self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._ids = itertools.count()
         self._responses: dict[int, asyncio.Future[Any]] = {}
@@ -134,10 +151,13 @@ class Client:
             if not response.done():
                 response.set_exception(Disconnected())
 
-    async def _use_connection(self, address: str) -> None:
+    async def _open(self, address: str) -> Connection:
         url = f"{address.replace('http', 'ws', 1)}/socket.io/?EIO=4&transport=websocket"
+        return await connect(url, ping_interval=None, compression=None, max_size=None)
+
+    async def _use_connection(self, address: str) -> None:
         async with asyncio.timeout(OPEN_SECONDS):
-            connection = await connect(url, ping_interval=None, compression=None, max_size=None)
+            connection = await self._open(address)
         self._connection = connection
         catching_up: asyncio.Task[None] | None = None
         try:

@@ -51,6 +51,11 @@ class Row:
     def held(self) -> bool:
         return not self.failed and bool(self.measures) and all(measure.held for measure in self.measures)
 
+    def figures(self) -> list[str]:
+        """What the table of engines shows: facts, lost messages, and whatever has a bound above zero or is not held."""
+        shown = [one for one in self.measures if one.at_most or not one.held or one.name == "acknowledged but lost"]
+        return [f"{self.fault}: {', '.join([*self.facts, *map(str, shown)])}"]
+
     def __str__(self) -> str:
         results = ", ".join([*self.facts, *map(str, self.measures)])
         return f"{self.number:>3} | {self.fault} | {results} | {'held' if self.held else 'NOT HELD'}"

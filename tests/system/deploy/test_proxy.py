@@ -90,6 +90,7 @@ async def proxied(settings: Settings, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.mark.systems
+@pytest.mark.engine("HAProxy")
 @needs_haproxy
 @pytest.mark.parametrize("script", ["connect", "conversation"])
 async def test_javascript_client_works_through_the_proxy(
@@ -100,6 +101,7 @@ async def test_javascript_client_works_through_the_proxy(
 
 
 @pytest.mark.systems
+@pytest.mark.engine("HAProxy")
 @needs_haproxy
 async def test_handshake_sets_a_cookie_for_the_same_process(proxied: str) -> None:
     cookies = await asyncio.to_thread(handshake_cookies, proxied.removeprefix("http://"))
@@ -107,12 +109,14 @@ async def test_handshake_sets_a_cookie_for_the_same_process(proxied: str) -> Non
 
 
 @pytest.mark.systems
+@pytest.mark.engine("HAProxy")
 @needs_haproxy
 async def test_doctor_finds_nothing_at_the_proxy(settings: Settings, proxied: str) -> None:
     assert await asyncio.to_thread(proxy_findings, settings, proxied) == []
 
 
 @pytest.mark.systems
+@pytest.mark.engine("HAProxy")
 @needs_haproxy
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/%6detrics", "/METRICS", "/metrics?x=1"])
 async def test_metrics_through_the_proxy_are_not_found(proxied: str, path: str) -> None:
@@ -125,6 +129,7 @@ async def test_metrics_through_the_proxy_are_not_found(proxied: str, path: str) 
 
 
 @pytest.mark.systems
+@pytest.mark.engine("HAProxy")
 @needs_haproxy
 async def test_rate_limit_ignores_a_forged_x_forwarded_for(settings: Settings, tmp_path: Path) -> None:
     async with desk(settings, tmp_path, RATE_LIMIT_CONNECTS_PER_MINUTE="3") as url:
@@ -141,6 +146,7 @@ def handshake_cookies(host: str) -> str:
 
 
 @pytest.mark.systems
+@pytest.mark.engine("HAProxy")
 @needs_haproxy
 async def test_configuration_is_valid_with_and_without_a_certificate(tmp_path: Path) -> None:
     certificate = tmp_path / "desk.pem"
@@ -156,6 +162,7 @@ async def test_configuration_is_valid_with_and_without_a_certificate(tmp_path: P
 
 
 @pytest.mark.systems
+@pytest.mark.engine("HAProxy")
 @needs_haproxy
 async def test_proxy_with_a_certificate_sets_strict_transport_security(tmp_path: Path) -> None:
     """Also in its own answers: there is no web process behind it."""

@@ -12,6 +12,7 @@ from hummdesk.dev import redis
 PROGRAM = shutil.which("redis-server")
 pytestmark = [
     pytest.mark.systems,
+    pytest.mark.engine("Redis", "Valkey"),
     pytest.mark.skipif(PROGRAM is None, reason="redis-server is not on the PATH"),
 ]
 

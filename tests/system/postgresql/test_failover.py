@@ -19,7 +19,11 @@ from tests.system.chaos.load import client_of, load
 from tests.system.chaos.report import row
 from tests.system.postgresql.standby import Standby, standby_of
 
-pytestmark = [pytest.mark.systems, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.systems,
+    pytest.mark.engine("PostgreSQL", kind="with an asynchronous standby"),
+    pytest.mark.timeout(120),
+]
 
 FAILOVER_SECONDS = 5.0
 """From the promotion to the first acknowledgement."""
@@ -39,6 +43,7 @@ async def replicated(*, synchronous: bool) -> AsyncIterator[tuple[Deployment, St
         await made.stop(*[name for name in made.processes if name.startswith(("web", "relay"))])
 
 
+@pytest.mark.engine("PostgreSQL", kind="with a synchronous standby")
 async def test_failover_to_synchronous_standby_loses_no_message() -> None:
     async with replicated(synchronous=True) as (made, standby):
         with row("39", "primary killed, synchronous standby promoted") as found:

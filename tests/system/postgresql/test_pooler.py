@@ -31,6 +31,7 @@ from tests.system.security.pooler import PGBOUNCER, pgbouncer
 
 pytestmark = [
     pytest.mark.systems,
+    pytest.mark.engine("PgBouncer", kind="in transaction mode"),
     pytest.mark.timeout(120),
     pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed"),
 ]

@@ -23,6 +23,7 @@ from tests.system.rabbitmq.servers import Rabbitmq
 
 pytestmark = [
     pytest.mark.systems,
+    pytest.mark.engine("RabbitMQ"),
     pytest.mark.skipif(not servers.IS_INSTALLED, reason="rabbitmq-server is not installed"),
     pytest.mark.timeout(120),
 ]

@@ -14,6 +14,7 @@ from tests.system.rabbitmq.servers import VHOST, Rabbitmq
 
 pytestmark = [
     pytest.mark.systems,
+    pytest.mark.engine("RabbitMQ"),
     pytest.mark.skipif(not rabbitmqs.IS_INSTALLED, reason="rabbitmq-server is not installed"),
     pytest.mark.usefixtures("patience"),
     pytest.mark.timeout(120),

@@ -23,6 +23,7 @@ from tests.system.tasks.conftest import Pipeline, fast_failing, pipeline_of, pri
 
 pytestmark = [
     pytest.mark.systems,
+    pytest.mark.engine("RabbitMQ"),
     pytest.mark.skipif(not rabbitmqs.IS_INSTALLED, reason="rabbitmq-server is not installed"),
     pytest.mark.timeout(180),
 ]

@@ -13,7 +13,12 @@ from tests.system.redis import servers
 from tests.system.redis.flow import everything
 from tests.system.redis.servers import Server
 
-pytestmark = [pytest.mark.systems, pytest.mark.timeout(180), pytest.mark.usefixtures("patience")]
+pytestmark = [
+    pytest.mark.systems,
+    pytest.mark.engine("Valkey", kind="with ACL users"),
+    pytest.mark.timeout(180),
+    pytest.mark.usefixtures("patience"),
+]
 PAGE = Path(__file__).parents[3] / "docs" / "redis.md"
 USERS = [line.split() for line in PAGE.read_text().splitlines() if line.startswith("user ")]
 
@@ -49,6 +54,7 @@ async def has_finished(deployment: Deployment) -> bool:
     return bool(await deployment.rows("SELECT 1 FROM ai_runs WHERE status = 'done' LIMIT 1"))
 
 
+@pytest.mark.engine("Valkey", kind="as a cluster with ACL users")
 async def test_documented_users_may_do_it_in_a_cluster() -> None:
     async with servers.cluster() as found:
         for server in found.servers:

@@ -10,7 +10,11 @@ from tests.system.redis import certificates as authorities
 from tests.system.redis import servers
 from tests.system.redis.certificates import Certificates
 
-pytestmark = [pytest.mark.systems, pytest.mark.usefixtures("patience")]
+pytestmark = [
+    pytest.mark.systems,
+    pytest.mark.engine("Valkey", kind="as broker"),
+    pytest.mark.usefixtures("patience"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +33,7 @@ async def test_broker_that_sentinels_name_passes_tasks() -> None:
         await passes_a_task(watched.url)
 
 
+@pytest.mark.engine("Redis", kind="as broker with TLS")
 @pytest.mark.skipif(servers.SYSTEM is None, reason="redis-server is not on the PATH")
 async def test_broker_with_tls_passes_tasks_and_is_verified(certificates: Certificates) -> None:
     assert servers.SYSTEM is not None
@@ -40,6 +45,7 @@ async def test_broker_with_tls_passes_tasks_and_is_verified(certificates: Certif
         await passes_a_task(f"{url}?ssl_cert_reqs=none")
 
 
+@pytest.mark.engine("Redis", kind="as broker with TLS")
 @pytest.mark.skipif(servers.SYSTEM is None, reason="redis-server is not on the PATH")
 async def test_sentinels_with_tls_pass_tasks(certificates: Certificates) -> None:
     assert servers.SYSTEM is not None

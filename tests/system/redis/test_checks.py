@@ -13,7 +13,11 @@ from tests.system.redis import certificates as authorities
 from tests.system.redis import servers
 from tests.system.redis.servers import Cluster, Sentinels
 
-pytestmark = [pytest.mark.systems, pytest.mark.usefixtures("patience")]
+pytestmark = [
+    pytest.mark.systems,
+    pytest.mark.engine("Valkey", kind="in all topologies"),
+    pytest.mark.usefixtures("patience"),
+]
 
 
 @pytest.fixture(scope="module")

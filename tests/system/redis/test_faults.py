@@ -47,6 +47,7 @@ async def report(found: Row, traffic: Load, failover: float, back: float) -> Non
     found.measure("delivered again after the failover", back, at_most=BACK_SECONDS, unit=" s")
 
 
+@pytest.mark.engine("Valkey", kind="with Sentinels")
 async def test_sentinel_failover_under_load_loses_no_acknowledged_message() -> None:
     async with (
         servers.sentinels(timeout_ms=FAILOVER_MS) as watched,
@@ -72,6 +73,7 @@ async def test_sentinel_failover_under_load_loses_no_acknowledged_message() -> N
         await servers.until(has_tasks)  # the relay, too, has found the new master
 
 
+@pytest.mark.engine("Valkey", kind="as a cluster")
 async def test_failover_of_a_cluster_under_load_loses_no_acknowledged_message() -> None:
     async with (
         servers.cluster(timeout_ms=FAILOVER_MS) as found_cluster,
@@ -125,6 +127,7 @@ async def stop_replication(master: Server, replica: Server) -> None:
     await servers.until(is_cut)
 
 
+@pytest.mark.engine("Valkey", kind="with Sentinels")
 async def test_events_that_the_replica_of_a_sentinel_lacks_are_reported_as_lost() -> None:
     account = new_id()
     async with (
@@ -149,6 +152,7 @@ async def test_events_that_the_replica_of_a_sentinel_lacks_are_reported_as_lost(
             assert set(reading.losses) == {shard_of(account)}
 
 
+@pytest.mark.engine("Valkey", kind="as a cluster")
 async def test_events_that_the_replica_in_a_cluster_lacks_are_reported_as_lost() -> None:
     account = new_id()
     async with servers.cluster(timeout_ms=FAILOVER_MS) as found, bus(found.url) as one, bus(found.url) as other:

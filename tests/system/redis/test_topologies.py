@@ -20,12 +20,19 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return authorities.make(folder)
 
 
-@pytest.mark.parametrize("program", servers.PROGRAMS.values(), ids=servers.PROGRAMS.keys())
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(program, id=name, marks=pytest.mark.engine(name.title(), kind="as a single server"))
+        for name, program in servers.PROGRAMS.items()
+    ],
+)
 async def test_standalone_server_does_everything(program: Path) -> None:
     async with servers.standalone(program=program) as server:
         await everything(f"redis://:{server.password}@{server.place}/0")
 
 
+@pytest.mark.engine("Valkey", kind="on a Unix socket")
 async def test_server_on_a_unix_socket_does_everything(tmp_path: Path) -> None:
     socket = tmp_path / "redis.sock"
     async with servers.standalone(f"unixsocket {socket}") as server:
@@ -33,6 +40,7 @@ async def test_server_on_a_unix_socket_does_everything(tmp_path: Path) -> None:
 
 
 @with_tls
+@pytest.mark.engine("Redis", kind="as a single server with TLS")
 async def test_standalone_server_with_tls_does_everything(certificates: Certificates) -> None:
     assert servers.SYSTEM is not None
     async with servers.standalone(program=servers.SYSTEM, certificates=certificates) as server:
@@ -40,6 +48,7 @@ async def test_standalone_server_with_tls_does_everything(certificates: Certific
 
 
 @with_tls
+@pytest.mark.engine("Redis", kind="with Sentinels and TLS")
 async def test_sentinels_and_master_with_tls_do_everything(certificates: Certificates) -> None:
     assert servers.SYSTEM is not None
     async with servers.sentinels(program=servers.SYSTEM, certificates=certificates) as watched:
@@ -47,6 +56,7 @@ async def test_sentinels_and_master_with_tls_do_everything(certificates: Certifi
 
 
 @with_tls
+@pytest.mark.engine("Redis", kind="as a cluster with TLS")
 async def test_cluster_with_tls_does_everything(certificates: Certificates) -> None:
     assert servers.SYSTEM is not None
     async with servers.cluster(program=servers.SYSTEM, certificates=certificates) as found:

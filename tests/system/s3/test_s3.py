@@ -21,6 +21,7 @@ from tests.system.s3.swift_server import BUCKET, KEY, PROGRAMS, SECRET, Swift, s
 
 pytestmark = [
     pytest.mark.systems,
+    pytest.mark.engine("OpenStack Swift"),
     pytest.mark.timeout(180),
     pytest.mark.skipif(not PROGRAMS.exists(), reason="Swift is not installed: `make test-systems` installs it"),
 ]

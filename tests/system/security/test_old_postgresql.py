@@ -25,6 +25,7 @@ from tests.integration.storage.desk import PASSWORDS, owner_of
 BINARIES = Path(f"/usr/lib/postgresql/{MINIMUM_SERVER}/bin")
 pytestmark = [
     pytest.mark.systems,
+    pytest.mark.engine("oldest PostgreSQL"),
     pytest.mark.skipif(not BINARIES.is_dir(), reason=f"PostgreSQL {MINIMUM_SERVER} is not installed"),
 ]
 

@@ -77,6 +77,7 @@ async def test_pooler_that_discards_start_up_parameters_leaves_the_policies_on(
 
 
 @pytest.mark.systems
+@pytest.mark.engine("PgBouncer", kind="in all modes")
 @pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
 @pytest.mark.parametrize(
     ("mode", "transactions", "size"), [("session", 60, 8), ("transaction", 60, 2), ("statement", 4, 2)]
