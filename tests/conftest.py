@@ -26,7 +26,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS = str(temporary.make("metrics")
 
 from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
-from tests import database_template, schedule
+from tests import database_template, schedule, superuser
 
 UNLIMITED: dict[str, Any] = {
     entry.name: 0 for entry in fields(Settings) if entry.name.startswith(("rate_limit_", "max_sockets_"))
@@ -94,6 +94,7 @@ class Servers:
         return name
 
     async def drop(self, name: str) -> None:
+        await superuser.close(self.cluster.url(name))
         await self.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
@@ -119,6 +120,7 @@ async def servers() -> AsyncIterator[Servers]:
     database = await postgres.start(cluster, folder, durable=False)
     broker = await redis.start(server, folder)
     yield Servers(cluster, cluster.url("postgres"), server.url)
+    await superuser.close()
     await asyncio.gather(database.stop(), broker.stop())
     cluster.tidy()
     shutil.rmtree(folder)

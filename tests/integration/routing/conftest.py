@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
 
 from hummdesk.bus.commands import Commands
@@ -20,6 +19,7 @@ from hummdesk.routing.router import Router
 from hummdesk.storage import routing
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.outbox import EntryKey
+from tests import superuser
 
 
 class RecordingWriter:
@@ -60,9 +60,7 @@ class Desk:
 
     async def execute(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         """Execute as the superuser; `account` is a parameter."""
-        async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as connection:
-            cursor = await connection.execute(statement.encode(), {"account": self.id} | values)
-            return await cursor.fetchall() if cursor.description is not None else []
+        return await superuser.execute(self.url, statement, {"account": self.id} | values)
 
     async def make(self) -> "Desk":
         await self.execute("INSERT INTO accounts (account_id, name) VALUES (%(account)s, 'Routed')")

@@ -17,6 +17,7 @@ from hummdesk.core.config import Settings
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person, Role
 from hummdesk.publish.events.ai import Classification, Draft
+from tests import superuser
 
 PATIENCE_SECONDS = 15.0
 
@@ -149,7 +150,7 @@ class Account:
             self.people[name] = self._person(name, role, mark, teams=(self.team,) if role == "agent" else ())
         for name in CUSTOMERS:
             self.people[name] = self._person(name, "customer", mark)
-        async with await self.superuser() as connection:
+        async with superuser.connection(self.settings.postgres) as connection:
             await self._insert(connection)
         return self
 
@@ -164,13 +165,12 @@ class Account:
         )
 
     async def superuser(self) -> psycopg.AsyncConnection[Any]:
+        """A connection of its own, without row-level security."""
         return await psycopg.AsyncConnection.connect(self.settings.postgres, autocommit=True)
 
     async def execute(self, statement: str, **values: Any) -> list[Any]:
         """Run a statement as superuser, without row-level security; `account` is a parameter of it."""
-        async with await self.superuser() as connection:
-            cursor = await connection.execute(statement, values | {"account": self.id})
-            return await cursor.fetchall() if cursor.description is not None else []
+        return await superuser.execute(self.settings.postgres, statement, values | {"account": self.id})
 
     async def _insert(self, connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.execute("INSERT INTO accounts (account_id, name) VALUES (%s, 'Test')", (self.id,))

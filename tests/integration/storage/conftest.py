@@ -18,6 +18,7 @@ from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.messages import NewMessage, Sent
 from hummdesk.storage.writer_connection import WriterConnection
+from tests import superuser
 
 STAFF: dict[str, Role] = {"admin": "admin", "agent": "agent", "colleague": "agent", "viewer": "viewer"}
 CUSTOMERS = ("customer", "stranger")
@@ -68,9 +69,7 @@ class Account:
     async def execute(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         """Execute as the superuser, who bypasses every policy; `account` and `conversation` are parameters."""
         values = {"account": self.id, "conversation": self.conversation} | values
-        async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as connection:
-            cursor = await connection.execute(statement.encode(), values)
-            return await cursor.fetchall() if cursor.description is not None else []
+        return await superuser.execute(self.url, statement, values)
 
     async def send(self, sender: Person, content: str = "Hello", **more: Any) -> Sent:
         fields: dict[str, Any] = {"conversation_id": self.conversation, "content": content}
@@ -99,7 +98,7 @@ class Account:
             self.people[name] = self._person(name, role)
         for name in CUSTOMERS:
             self.people[name] = self._person(name, "customer")
-        async with await psycopg.AsyncConnection.connect(self.url) as connection:
+        async with superuser.connection(self.url) as connection, connection.transaction():
             await connection.execute("INSERT INTO accounts VALUES (%s, 'Test')", (self.id,))
             await connection.execute("INSERT INTO teams VALUES (%s, %s, 'Team')", (self.id, self.team))
             for person in self.people.values():
@@ -153,8 +152,7 @@ async def emptied_database_url(servers: Any, template: str) -> AsyncIterator[str
 @pytest.fixture
 async def alone(emptied_database_url: str) -> AsyncIterator[Account]:
     """The only account of a separate database, for queries over all accounts."""
-    async with await psycopg.AsyncConnection.connect(emptied_database_url, autocommit=True) as connection:
-        await connection.execute(DELETE_ALL_ROWS)
+    await superuser.execute(emptied_database_url, DELETE_ALL_ROWS)
     async with the_only_account(emptied_database_url) as account:
         yield account
 
@@ -179,14 +177,14 @@ async def empty_database_url(servers: Any) -> AsyncIterator[str]:
 async def owner(servers: Any, empty_database_url: str) -> AsyncIterator[str]:
     """The name of a login without superuser that owns the empty database."""
     name = sql.Identifier(f"test_owner_{new_id().hex}")
-    async with await psycopg.AsyncConnection.connect(empty_database_url, autocommit=True) as superuser:
-        database = sql.Identifier(superuser.info.dbname)
-        await superuser.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
-        await superuser.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, name))
+    async with await psycopg.AsyncConnection.connect(empty_database_url, autocommit=True) as connection:
+        database = sql.Identifier(connection.info.dbname)
+        await connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+        await connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, name))
         yield name.as_string()[1:-1]
-        await superuser.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(name))
-        await superuser.execute(sql.SQL("DROP OWNED BY {}").format(name))
-        await superuser.execute(sql.SQL("DROP ROLE {}").format(name))
+        await connection.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(name))
+        await connection.execute(sql.SQL("DROP OWNED BY {}").format(name))
+        await connection.execute(sql.SQL("DROP ROLE {}").format(name))
 
 
 class WriterHarness:
