@@ -90,8 +90,8 @@ async def callers(session: aiohttp.ClientSession, node: Node, desk: Desk) -> dic
 async def rows(account: Account) -> dict[str, int]:
     """The number of rows of the account in each table."""
     tables = await account.execute(
-        "SELECT DISTINCT table_name FROM information_schema.columns JOIN pg_tables ON tablename = table_name "
-        "WHERE column_name = 'account_id' AND table_schema = 'public'"
+        "SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid "
+        "WHERE attname = 'account_id' AND relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
     )
     counts = " UNION ALL ".join(
         f"SELECT '{table}', count(*) FROM {table} WHERE account_id = %(account)s"  # noqa: S608

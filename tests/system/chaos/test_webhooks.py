@@ -191,9 +191,10 @@ async def seqs(deployment: Deployment, accounts: set[UUID]) -> dict[str, list[in
 async def caught_up(made: Hooks, stored: dict[str, list[int]]) -> None:
     """Wait until each stored message has been accepted once."""
     until = time.monotonic() + CAUGHT_UP_SECONDS
-    while time.monotonic() < until and any(
-        set(seqs) - set(delivered(made).get(conversation, ())) for conversation, seqs in stored.items()
-    ):
+    while time.monotonic() < until:
+        arrived = delivered(made)
+        if not any(set(seqs) - set(arrived.get(conversation, ())) for conversation, seqs in stored.items()):
+            break
         await asyncio.sleep(5 * POLL_SECONDS)
 
 
