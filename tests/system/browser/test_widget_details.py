@@ -13,6 +13,8 @@ from tests.system.browser.test_widget import Visitor
 
 RULE = {"page": "/boots", "visitors": "new", "texts": {"en": "Which size do you need?"}}
 
+HAS_CHECKED_RULES = "(account) => localStorage.getItem(`hummdesk.${account}.visited`) !== null"
+
 
 async def set_look(desk: Account, **look: Any) -> None:
     await desk.execute(
@@ -35,7 +37,9 @@ async def test_visitor_is_addressed_by_page_and_asked_for_details_before_or_afte
     visitor = Visitor(await context.new_page())
     details = visitor.page.get_by_role("form", name="Your details")
     email = details.get_by_role("textbox", name="E-mail address")
-    await visitor.page.goto(f"{allowed_site.origin}/boots")
+    await visitor.page.goto(allowed_site.origin)
+    await visitor.page.wait_for_function(HAS_CHECKED_RULES, arg=str(desk.id))
+    await visitor.page.evaluate("() => history.pushState(null, '', '/boots')")
     await visitor.page.get_by_role("button", name="Which size do you need?").click()
     await expect(visitor.log).to_contain_text("Which size do you need?")
     await expect(visitor.dialog).to_contain_text(desk.people["agent"].name)

@@ -40,7 +40,10 @@ function install(script: HTMLScriptElement, account: string) {
   root.adoptedStyleSheets = [sheet, look.sheet];
   const { language = "", title } = script.dataset;
   const show = () => {
-    void visitor.loadLook().then(() => propose(chat, storage, look.chosen));
+    void visitor.loadLook().then(() => {
+      propose(chat, storage, look.chosen);
+      onNavigation(() => propose(chat, storage, look.chosen));
+    });
     host.lang = currentLanguage;
     render(<Widget chat={chat} look={look} sound={sound} title={title} />, root);
     document.body.append(host);
@@ -64,16 +67,29 @@ function install(script: HTMLScriptElement, account: string) {
   };
 }
 
+/** Call `changed` when the page has another path without being loaded anew, in browsers with the Navigation API. */
+function onNavigation(changed: () => void): void {
+  let path = location.pathname;
+  window.navigation?.addEventListener("currententrychange", () => {
+    if (location.pathname === path) return;
+    path = location.pathname;
+    changed();
+  });
+}
+
+let proposal = 0;
+
 /** Show the first proactive message that applies to this page, each once. */
 function propose(chat: Chat, storage: WidgetStorage, { proactive = [] }: WidgetLook): void {
   const isReturning = storage.readForTab("returning") ?? String(storage.read("visited") !== null);
   storage.writeForTab("returning", isReturning);
   storage.write("visited", "1");
   const shown = storage.readObject<Record<string, number>>("proactive");
+  clearTimeout(proposal); // of the page before
   const visit = { path: location.pathname, isReturning: isReturning === "true", shown, now: Date.now() };
   const found = proactiveFor(proactive, currentLanguage, visit);
   if (!found) return;
-  setTimeout(async () => {
+  proposal = window.setTimeout(async () => {
     const isShown = await chat.propose(found.text);
     if (isShown) storage.write("proactive", JSON.stringify({ ...shown, [found.text]: Date.now() }));
   }, found.delayMs);
