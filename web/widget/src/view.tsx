@@ -15,6 +15,9 @@ import type { Sound } from "./sound.js";
 const MOST_SHOWN = 99;
 const LOUD = "M4 9h4l5-4v14l-5-4H4zM16 9q3 3 0 6M19 6q6 6 0 12";
 const MUTED = "M4 9h4l5-4v14l-5-4H4zM17 9l5 6M22 9l-5 6";
+const BUBBLE = "M4 5h16v11H9l-5 4z";
+const CROSS = "M6 6l12 12M18 6L6 18";
+const LINES = "M4 6h16M4 12h16M4 18h16";
 
 interface Parts {
   chat: Chat;
@@ -49,14 +52,21 @@ export function Widget({ chat, look, sound, title }: Parts & { title: string | u
         aria-label={chat.isOpen ? t("widget.closeChat") : t("widget.openChat", { unread: chat.unread })}
         onClick={() => (chat.isOpen ? chat.close() : chat.open())}
       >
-        <svg viewBox="0 0 24 24" aria-hidden="true">
-          <path d={chat.isOpen ? "M6 6l12 12M18 6L6 18" : "M4 5h16v11H9l-5 4z"} />
-        </svg>
+        <Drawing path={chat.isOpen ? CROSS : BUBBLE} />
         {!chat.isOpen && chat.unread > 0 && (
           <span class="count">{chat.unread > MOST_SHOWN ? `${MOST_SHOWN}+` : chat.unread}</span>
         )}
       </button>
     </div>
+  );
+}
+
+/** An icon that needs no font. */
+function Drawing({ path }: { path: string }) {
+  return (
+    <svg viewBox="0 0 24 24" aria-hidden="true">
+      <path d={path} />
+    </svg>
   );
 }
 
@@ -70,7 +80,7 @@ function Preview({ chat, title }: { chat: Chat; title: string | undefined }) {
   return (
     <div class="preview">
       <button type="button" class="plain" aria-label={t("widget.dismiss")} onClick={() => chat.dismissPreview()}>
-        ✕
+        <Drawing path={CROSS} />
       </button>
       <button type="button" class="row" onClick={open}>
         <small class="name" dir="auto">
@@ -132,7 +142,8 @@ function Panel({ chat, look, sound, title }: Parts & { title: string }) {
             aria-label={t("widget.allConversations", { unread: unreadElsewhere })}
             onClick={() => chat.showList()}
           >
-            ☰{unreadElsewhere > 0 && <span class="dot" />}
+            <Drawing path={LINES} />
+            {unreadElsewhere > 0 && <span class="dot" />}
           </button>
         )}
         <div class="heading">
@@ -149,12 +160,10 @@ function Panel({ chat, look, sound, title }: Parts & { title: string }) {
             chat.changed();
           }}
         >
-          <svg viewBox="0 0 24 24" aria-hidden="true">
-            <path d={sound.isOn ? LOUD : MUTED} />
-          </svg>
+          <Drawing path={sound.isOn ? LOUD : MUTED} />
         </button>
         <button type="button" class="plain" aria-label={t("widget.closeChat")} onClick={() => chat.close()}>
-          ✕
+          <Drawing path={CROSS} />
         </button>
       </header>
       {notice.length > 0 && (
