@@ -27,10 +27,10 @@ dev: $(RUN) web ## the same, restarted whenever a source file changes
 test: $(DEV) $(NEEDED) ## run the tests (ARGS="tests/unit" for some; INSTALL=1 installs missing system packages)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
-test-systems: $(DEV) $(SWIFT)/ready web servers ## run the tests with other servers (haproxy, pgbouncer, RabbitMQ, Swift, PostgreSQL and Redis of the system) and of upgrades
+test-systems: $(DEV) $(SWIFT)/ready web programs servers ## run the tests with other servers (haproxy, pgbouncer, RabbitMQ, Swift, PostgreSQL and Redis of the system), in Firefox, and of upgrades
 	@$(BIN)/python -m pytest -m systems --durations 10 $(ARGS)
 
-matrix: $(DEV) $(SWIFT)/ready web servers ## run them, and renew the table of engines in docs/matrix.md from their results
+matrix: $(DEV) $(SWIFT)/ready web programs servers ## run them, and renew the table of engines in docs/matrix.md from their results
 	@mkdir -p build
 	@$(BIN)/python -m pytest -m systems --junitxml build/systems.xml --override-ini junit_family=xunit1 $(ARGS) || test $$? = 1
 	@$(BIN)/python -m docs.matrix build/systems.xml
@@ -59,6 +59,10 @@ servers:
 	$(call program,pgbouncer,pgbouncer,the tests of a pooler in front of PostgreSQL)
 	$(call program,rabbitmq-server,rabbitmq-server,the tests of RabbitMQ as Celery's broker)
 	$(call program,ip,iproute2,the tests of several hosts)
+	$(call program,firefox-esr,firefox-esr,the tests of the pages in Firefox)
+
+screenshots: $(DEV) web programs ## take pictures of 20 states of the pages, in three sizes, light and dark, in build/screenshots
+	@$(BIN)/python -m pytest -m systems tests/system/browser/test_pictures.py $(ARGS)
 
 peers: $(DEV) node ## run the official test suites of Engine.IO and Socket.IO in SUITES, a folder of clones
 	@test -n "$(SUITES)" || { echo "Name the folder, see docs/conformance.md: make peers SUITES=DIR" >&2; exit 2; }
@@ -156,5 +160,5 @@ $(BIN)/pip:
 		|| { echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-.PHONY: help run dev docs test test-systems matrix peers programs servers node coverage web chaos check bench eval fit lock wheel clean
+.PHONY: help run dev docs test test-systems matrix screenshots peers programs servers node coverage web chaos check bench eval fit lock wheel clean
 .DEFAULT_GOAL := help

@@ -24,19 +24,30 @@ BULK_SECONDS = 60.0
 ASSIGNED_EVERY = 3
 """One conversation in so many has an agent, beginning with the first."""
 MESSAGE_INTERVAL = timedelta(minutes=4)
+CUSTOMER_FOR = timedelta(days=30)
 
 Row = dict[str, Any]
 queries = load_queries("demo")
 
 
 async def load(
-    settings: Settings, *, accounts: int = 2, agents: int = 2, customers: int = 3, with_results: bool = False
+    settings: Settings,
+    *,
+    accounts: int = 2,
+    agents: int = 2,
+    customers: int = 3,
+    with_results: bool = False,
+    first: int = 0,
+    now: datetime | None = None,
 ) -> dict[str, Any]:
     """Insert missing demo data, and return exactly the accounts, users and customers asked for, with tokens.
 
     Existing rows are not changed. `with_results`: new conversations whose customer waits have a finished draft.
+    `first`: the number of the first account. `now`: the time at which the newest conversations are 25 minutes old.
     """
-    wanted = [_Account(company(number), agents=agents, customers=customers) for number in range(accounts)]
+    now = now or datetime.now(UTC)
+    numbers = range(first, first + accounts)
+    wanted = [_Account(company(number), agents=agents, customers=customers, now=now) for number in numbers]
     database = Database(url_of(settings, "operator"), role="hummdesk_operator", size=1, timeout=BULK_SECONDS)
     await database.open()
     try:
@@ -60,6 +71,7 @@ class _Account:
     company: Company
     agents: int
     customers: int
+    now: datetime
 
     @cached_property
     def users(self) -> list[Person]:
@@ -117,9 +129,9 @@ class _Conversation:
         """The sequence number of the agent's last message, 0 without one."""
         return max((seq for seq, (sender, _) in enumerate(self.messages, start=1) if sender.is_staff), default=0)
 
-    @cached_property
+    @property
     def began_at(self) -> datetime:
-        return datetime.now(UTC) - timedelta(minutes=25 + 11 * self.number)
+        return self.account.now - timedelta(minutes=25 + 11 * self.number)
 
     def at(self, seq: int) -> datetime:
         return self.began_at + MESSAGE_INTERVAL * (seq - 1)
@@ -180,11 +192,14 @@ def _rows(wanted: list[_Account]) -> dict[str, list[Row]]:
 
 
 def _people(account: _Account) -> list[tuple[str, Row]]:
-    named = [("users", user) for user in account.users] + [("contacts", contact) for contact in account.contacts]
     return [
         ("accounts", {"name": account.company.name}),
         ("teams", {"id": account.team_id, "name": account.company.content["team"]}),
-        *((noun, {"id": one.id, "email": one.email, "name": one.name, "role": one.role}) for noun, one in named),
+        *(("users", {"id": one.id, "email": one.email, "name": one.name, "role": one.role}) for one in account.users),
+        *(
+            ("contacts", {"id": one.id, "email": one.email, "name": one.name, "created_at": account.now - CUSTOMER_FOR})
+            for one in account.contacts
+        ),
         *(("members", {"team_id": account.team_id, "user_id": agent.id}) for agent in account.agent_users),
     ]
 

@@ -42,8 +42,8 @@ def demo_command(home: Path, as_json: bool, accounts: int, agents: int, customer
     from hummdesk.dev import demo
     from hummdesk.dev.banner import people
 
-    wanted = {"accounts": accounts, "agents": agents, "customers": customers}
-    loaded = asyncio.run(demo.load(settings_of(home), **wanted, with_results=True))
+    loading = demo.load(settings_of(home), accounts=accounts, agents=agents, customers=customers, with_results=True)
+    loaded = asyncio.run(loading)
     click.echo(orjson.dumps(loaded).decode() if as_json else people(loaded))
 
 

@@ -14,9 +14,15 @@ ON CONFLICT DO NOTHING;
 
 -- name: add_contacts(rows)!
 -- Add missing contacts.
-INSERT INTO contacts (account_id, id, email, name)
-SELECT account_id, id, email, name
-FROM jsonb_to_recordset(:rows::jsonb) AS given (account_id uuid, id uuid, email text, name text)
+INSERT INTO contacts (account_id, id, email, name, created_at)
+SELECT account_id, id, email, name, created_at
+FROM jsonb_to_recordset(:rows::jsonb) AS given (
+    account_id uuid,
+    id uuid,
+    email text,
+    name text,
+    created_at timestamptz
+)
 ON CONFLICT DO NOTHING;
 
 -- name: add_teams(rows)!

@@ -20,6 +20,7 @@ from hummdesk.core.config import Settings, collect, read
 from tests.conftest import make_reachable_directory
 from tests.integration.server.accounts import Client
 from tests.suspended_process import suspended
+from tests.system.browser import fonts
 from tests.system.browser.console_page import ConsolePage
 from tests.system.browser.foreign_site import ForeignSite
 from tests.system.browser.tcp_proxy import TcpProxy
@@ -59,6 +60,7 @@ class DemoAccount:
         self.admin = next(user for user in account["users"] if user["role"] == "admin")
         self.viewer = next(user for user in account["users"] if user["role"] == "viewer")
         self.customers = account["customers"]
+        self.conversations = [str(one["id"]) for one in account["conversations"]]
         self.clients: list[Client] = []
 
     async def connect(self, user: dict[str, Any]) -> Client:
@@ -150,16 +152,18 @@ def chromium_path() -> str:
 async def launch(chromium_path: str) -> AsyncIterator[asyncio.Task[tuple[Playwright, Browser]]]:
     """The start of Chromium, which takes place while the installation starts."""
     with tempfile.TemporaryDirectory() as home:  # for files outside of its profile
-        task = asyncio.create_task(_launch(chromium_path, {**os.environ, "HOME": home}))
+        task = asyncio.create_task(_launch(chromium_path, Path(home)))
         yield task
         playwright, browser = await task
         await browser.close()
         await playwright.stop()
 
 
-async def _launch(path: str, env: dict[str, str | float | bool]) -> tuple[Playwright, Browser]:
+async def _launch(path: str, home: Path) -> tuple[Playwright, Browser]:
+    font = await asyncio.to_thread(fonts.configure, home)
     playwright = await async_playwright().start()
-    return playwright, await playwright.chromium.launch(executable_path=path, args=SWITCHES, env={**env})
+    env: dict[str, str | float | bool] = {**os.environ, **font, "HOME": str(home)}
+    return playwright, await playwright.chromium.launch(executable_path=path, args=SWITCHES, env=env)
 
 
 @pytest.fixture(scope="package")

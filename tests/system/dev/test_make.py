@@ -57,7 +57,7 @@ def test_make_test_of_the_unit_level_needs_no_pages_and_no_programs(
 
 
 def test_make_programs_installs_nothing_unless_asked(checkout: Path) -> None:
-    for target, programs in {"programs": 2, "servers": 6}.items():
+    for target, programs in {"programs": 2, "servers": 7}.items():
         planned = make(checkout, "-n", target).stdout
         assert planned.count('if [ "" != 1 ]') == programs
         assert make(checkout, "-n", target, "INSTALL=1").stdout.count('if [ "1" != 1 ]') == programs
