@@ -1,0 +1,138 @@
+"""Processor time and memory of the console in long conversations and long days."""
+
+import statistics
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+from playwright.async_api import Browser, CDPSession, expect
+
+from hummdesk.dev import demo
+from tests.system.browser.conftest import DemoAccount
+from tests.system.browser.console_page import ConsolePage
+
+pytestmark = [pytest.mark.systems, pytest.mark.timeout(240)]
+
+NUMBER = 3
+"""Of an account that no other test uses."""
+MESSAGES = 5000
+KEYS = "The parcel has left our house this morning."
+ROUNDS = 3
+FRAME_MS = 16.0
+SWITCHES = 200
+GROWTH = 1.1
+
+ADD_MESSAGES = """
+    WITH target AS (
+        SELECT account_id, id, contact_id, last_seq FROM conversations WHERE id = %(conversation)s
+    ), added AS (
+        INSERT INTO messages (
+            account_id, id, conversation_id, seq, sender_id, sender_type, sender_name, content, content_type, created_at
+        )
+        SELECT
+            account_id, gen_random_uuid(), id, seq, contact_id, 'customer', 'Customer',
+            'Message ' || seq || repeat(' of a long conversation', 1 + seq::integer %% 5), 'text',
+            now() - make_interval(mins => (%(messages)s - seq)::integer)
+        FROM target, generate_series(last_seq + 1, %(messages)s) AS seq
+    )
+    UPDATE conversations
+    SET last_seq = %(messages)s, last_public_seq = %(messages)s, updated_at = now()
+    WHERE id = %(conversation)s
+"""
+LOAD_ALL = """() => new Promise((done) => {
+    const log = document.querySelector(".messages");
+    const next = () => {
+        const button = log.querySelector(".older");
+        if (!button) {
+            observer.disconnect();
+            done(log.querySelectorAll("article").length);
+        } else if (!button.disabled) {
+            button.click();
+        }
+    };
+    const observer = new MutationObserver(next);
+    observer.observe(log, { childList: true, subtree: true, attributes: true });
+    next();
+})"""
+FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+SWITCH = """async ([ids, count]) => {
+    const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    for (let n = 0; n < count; n++) {
+        const id = ids[n % ids.length];
+        document.querySelector(`[data-conversation="${id}"]`).click();
+        do await frame();
+        while (!location.pathname.endsWith(id) || !document.querySelector("[role=log] article"));
+    }
+}"""
+
+
+@pytest.fixture(scope="module")
+async def long_account(account: DemoAccount) -> DemoAccount:
+    (loaded,) = (await demo.load(account.settings, first=NUMBER, accounts=1, customers=8))["accounts"]
+    return DemoAccount(account.desk, loaded)
+
+
+@pytest.fixture
+async def console(chromium: Browser, long_account: DemoAccount) -> AsyncIterator[ConsolePage]:
+    context = await chromium.new_context(locale="en-GB", viewport={"width": 1440, "height": 900})
+    token = long_account.agents[0]["token"]
+    await context.add_init_script(f"sessionStorage.setItem('hummdesk.token', '{token}')")
+    yield ConsolePage(await context.new_page())
+    await context.close()
+
+
+async def metrics(session: CDPSession) -> dict[str, float]:
+    found: dict[str, Any] = await session.send("Performance.getMetrics")
+    return {one["name"]: one["value"] for one in found["metrics"]}
+
+
+async def test_typing_in_conversation_of_5000_messages_takes_less_than_a_frame(
+    console: ConsolePage, long_account: DemoAccount
+) -> None:
+    """Processor time of the page's thread from a key to its frame, since the machine of a test may stand still."""
+    conversation = long_account.conversations[0]
+    async with await psycopg.AsyncConnection.connect(long_account.settings.postgres) as connection:
+        await connection.execute(ADD_MESSAGES, {"conversation": conversation, "messages": MESSAGES})
+    await console.page.goto(f"{long_account.url}/c/{conversation}")
+    await expect(console.message(f"Message {MESSAGES}")).to_be_visible()
+    assert await console.page.evaluate(LOAD_ALL) == MESSAGES
+    session = await console.page.context.new_cdp_session(console.page)
+    await session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    await console.page.keyboard.press("r")
+    rounds = [await typing_ms(console, session) for _ in range(ROUNDS)]
+    print(f"p95 of a key, processor time in ms, by round: {rounds}")
+    assert min(rounds) <= FRAME_MS
+
+
+async def typing_ms(console: ConsolePage, session: CDPSession) -> float:
+    """Type a sentence; return the 95th percentile of the processor time of its keys."""
+    taken = []
+    for key in KEYS:
+        before = (await metrics(session))["TaskDuration"]
+        await console.page.keyboard.type(key)
+        await console.page.evaluate(FRAME)
+        taken.append(1000 * ((await metrics(session))["TaskDuration"] - before))
+    return statistics.quantiles(taken, n=20)[-1]
+
+
+async def test_memory_stays_the_same_over_200_switches_of_the_conversation(
+    console: ConsolePage, long_account: DemoAccount
+) -> None:
+    ids = long_account.conversations[1:]
+    await console.page.goto(long_account.url)
+    await expect(console.row(ids[-1])).to_be_visible()
+    session = await console.page.context.new_cdp_session(console.page)
+    await session.send("Performance.enable")
+
+    async def held() -> dict[str, float]:
+        await session.send("HeapProfiler.collectGarbage")
+        return await metrics(session)
+
+    await console.page.evaluate(SWITCH, [ids, SWITCHES])  # compiled code and caches are there after these
+    before = await held()
+    await console.page.evaluate(SWITCH, [ids, SWITCHES])
+    after = await held()
+    figures = {name: (before[name], after[name]) for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
+    print(f"before and after {SWITCHES} switches: {figures}")
+    assert all(last <= GROWTH * first for first, last in figures.values()), figures
