@@ -66,10 +66,14 @@ class Receipt(Schema):
 
 
 class AttachmentShown(Schema):
+    """`width` and `height` are those of an uploaded image, in pixels."""
+
     url = AnyText(required=True)
     filename = AnyText(required=True)
     contentType = AnyText(required=True)
     size = Count()
+    width = Integer(least=1, most=MAX_INTEGER)
+    height = Integer(least=1, most=MAX_INTEGER)
 
 
 class Message(Receipt):

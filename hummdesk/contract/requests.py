@@ -30,6 +30,7 @@ from hummdesk.contract.fields import (
 )
 from hummdesk.core.assist import LANGUAGES, AssistKind
 from hummdesk.core.categories import KEY, LONGEST_KEY
+from hummdesk.publish.fields import MAX_INTEGER
 from hummdesk.storage import labels
 from hummdesk.storage.automatic import Verdict
 from hummdesk.storage.draft_reports import DraftMark
@@ -91,12 +92,14 @@ class JoinConversation(OfConversation):
 
 
 class Attachment(Payload):
-    """Of an uploaded file, name, type and size are those that the server has found."""
+    """Of an uploaded file, name, type, size, width and height are those that the server has found."""
 
     url = AttachmentUrl(required=True)
     filename = Text(required=True, shortest=1, longest=255)
     contentType = MediaType(required=True)
     size = Integer(required=True, least=0, most=MAX_ATTACHMENT_BYTES)
+    width = Integer(least=1, most=MAX_INTEGER)
+    height = Integer(least=1, most=MAX_INTEGER)
 
 
 class FormattedText(Payload):

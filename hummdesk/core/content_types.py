@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 UNKNOWN = "application/octet-stream"
@@ -15,6 +16,11 @@ MAX_SIDE = 2**31 - 1
 """The largest width or height that is stored; no image has more, though the header of a PNG can announce it."""
 HEAD_BYTES = 65_536
 """Enough to find the size of a JPEG behind its metadata; one whose size is not found is not shown."""
+
+ORIENTATION = 0x0112
+"""The tag of Exif that says how the camera was held."""
+TURNED = frozenset({5, 6, 7, 8})
+"""The orientations whose images are shown with width and height exchanged."""
 
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -37,7 +43,7 @@ _CONTROL = frozenset(range(32)) - {9, 10, 12, 13, 27}
 
 @dataclass(frozen=True, slots=True)
 class Sniffed:
-    """The size in pixels is known of raster images only."""
+    """The size in pixels, as it is shown, is known of raster images only."""
 
     content_type: str
     width: int | None = None
@@ -102,17 +108,32 @@ def _webp(head: bytes) -> tuple[int, int]:
 
 
 def _jpeg(head: bytes) -> tuple[int, int]:
-    """Read the segments up to the first frame header."""
-    place = 2
+    """Read the segments up to the first frame header. Cameras that were turned say so in the Exif segment."""
+    place, is_turned = 2, False
     while True:
         if head[place] != 0xFF:
             raise ValueError
         marker = head[place + 1]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", head, place + 5)
-            return width, height
+            return (height, width) if is_turned else (width, height)
         (length,) = struct.unpack_from(">H", head, place + 2)
+        if marker == 0xE1 and head.startswith(b"Exif\0\0", place + 4):
+            is_turned = _orientation(head[place + 10 : place + 2 + length]) in TURNED
         place += 2 + max(2, length)
+
+
+def _orientation(tiff: bytes) -> int | None:
+    """Read the orientation in Exif metadata, None if it has none or is broken."""
+    order = ">" if tiff.startswith(b"MM") else "<"
+    with suppress(struct.error):
+        (place,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (entries,) = struct.unpack_from(f"{order}H", tiff, place)
+        for entry in range(place + 2, place + 2 + 12 * entries, 12):
+            tag, _, _, value = struct.unpack_from(f"{order}HHIH", tiff, entry)
+            if tag == ORIENTATION:
+                return int(value)
+    return None
 
 
 _SIZES: dict[str, Callable[[bytes], tuple[int, int]]] = {

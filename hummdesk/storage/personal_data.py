@@ -641,7 +641,7 @@ KEYS: tuple[Key, ...] = (
 FILES: tuple[File, ...] = (
     File(
         module="hummdesk/storage/file_store.py",
-        holds="the bytes of attached files, in FILE_STORE",
+        holds="the bytes of attached files and thumbnails of images, in FILE_STORE",
         erasure="deleted by the relay after the row of the file, until the store confirms it",
     ),
     File(

@@ -198,6 +198,8 @@ RETURNING
     files.name,
     files.content_type,
     files.size,
+    files.width,
+    files.height,
     files.attached_at,
     before.attached_at AS attached_before,
     before.is_private AS private_before;

@@ -13,12 +13,13 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from secrets import token_hex
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
 from hummdesk.contract.fields import FILE_PATH
-from hummdesk.core.content_types import HEAD_BYTES, sniff
+from hummdesk.core import thumbnails
+from hummdesk.core.content_types import HEAD_BYTES, is_shown, sniff
 from hummdesk.core.errors import Conflict, Forbidden, HummDeskError, Invalid, NotFound, PayloadTooLarge, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import ANSWERING, Person
@@ -31,6 +32,8 @@ from hummdesk.storage.files import Attached, File, NewFile
 log = logging.getLogger(__name__)
 
 MAX_NAME = 255
+THUMBNAIL = f"thumbnail-{thumbnails.SIDE}"
+"""The object of a thumbnail; an empty one records that the image cannot be scaled."""
 EXPIRED_LINK = "This address has expired: open the file again"
 PENDING_SCAN = "The virus scanner has not answered yet; the file is scanned as soon as it does"
 BEING_SCANNED = "The file is being scanned for viruses"
@@ -162,14 +165,32 @@ def described(context: ServerContext, account_id: UUID, file: File) -> Payload:
     if file.state == "ready":
         seconds = context.settings.file_link_seconds
         shown |= {"link": link(account_id, file, seconds=seconds), "expiresIn": int(seconds)}
+        if file.is_image and thumbnails.is_made_of(file.size, file.width, file.height):
+            shown["thumbnail"] = link(account_id, file, seconds=seconds, part="thumbnail")
     return shown
 
 
-def link(account_id: UUID, file: File, *, seconds: float) -> str:
+def link(account_id: UUID, file: File, *, seconds: float, part: Literal["content", "thumbnail"] = "content") -> str:
     """An address to read a file, for anybody who has it, until it expires."""
     expires = int(time.time() + seconds)
     query = urlencode({"account": account_id, "expires": expires, "signature": _signature(file, expires)})
-    return f"{FILE_PATH.format(id=file.id)}/content?{query}"
+    return f"{FILE_PATH.format(id=file.id)}/{part}?{query}"
+
+
+async def stored_thumbnail(context: ServerContext, account_id: UUID, file: File) -> bytes | None:
+    """The thumbnail of an image, empty if it cannot be scaled, and None if it was not made yet."""
+    return await context.file_store.find(account_id, file.id, THUMBNAIL)
+
+
+async def make_thumbnail(context: ServerContext, account_id: UUID, file: File) -> bytes:
+    """Make and store the thumbnail of an image; return it, or nothing if it cannot be scaled."""
+    try:
+        small = await thumbnails.scale(context.file_store.read(account_id, file.id, file.chunks))
+    except TimeoutError:  # a busy machine: another request may succeed
+        log.warning("file.thumbnail_timed_out", extra={"account_id": str(account_id), "file_id": str(file.id)})
+        return b""
+    await context.file_store.put(account_id, file.id, THUMBNAIL, small)
+    return small
 
 
 def _signature(file: File, expires: int) -> str:
@@ -229,11 +250,8 @@ async def attach(
         found = await files.attach(tx, uploaders, ids=ids, conversation_id=conversation_id, private=private)
         for missing in set(ids) - found.keys():  # raising undoes the others
             await _refuse(tx, uploaders, missing)
-    shown = {
-        FILE_PATH.format(id=id): {"filename": file.name, "contentType": file.content_type, "size": file.size}
-        for id, file in found.items()
-    }
-    attached = Attachments([one | shown.get(one["url"], {}) for one in attachments])
+    shown = {FILE_PATH.format(id=id): _shown(id, file) for id, file in found.items()}
+    attached = Attachments([shown.get(one["url"], one) for one in attachments])
     try:
         yield attached
     except Unavailable:  # the message may be stored
@@ -243,6 +261,14 @@ async def attach(
         raise
     if attached.is_repeat:
         await _undo(context, account_id, found.values())
+
+
+def _shown(id: UUID, file: Attached) -> dict[str, Any]:
+    """An uploaded file among the attachments of a message; with the size of an image pages reserve its space."""
+    shown = {"url": FILE_PATH.format(id=id), "filename": file.name, "contentType": file.content_type, "size": file.size}
+    if is_shown(file.content_type, file.width, file.height):
+        shown |= {"width": file.width, "height": file.height}
+    return shown
 
 
 async def _undo(context: ServerContext, account_id: UUID, attached: Iterable[Attached]) -> None:

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from sanic import Blueprint, Request
 from sanic.exceptions import SanicException
-from sanic.response import HTTPResponse, empty, json
+from sanic.response import HTTPResponse, empty, json, raw
 
 from hummdesk.contract.fields import FILE_PATH
 from hummdesk.core.errors import Conflict, HummDeskError, Invalid, NotFound, PayloadTooLarge, Unavailable
@@ -55,6 +55,8 @@ READING = 32
 """The same for those that read one."""
 READING_PER_NETWORK = 24
 """An office behind one address has several browsers, each of which loads six images at a time."""
+SCALING = 2
+"""Thumbnails that a process makes at the same time, each in a process of its own."""
 WAIT_SECONDS = 10.0
 """A request waits so long for others to end: browsers do not repeat one for an image."""
 WAITING = 256
@@ -135,6 +137,7 @@ def blueprint(node: Node) -> Blueprint:
     context = node.context
     receiving = Transfers(RECEIVING, per_network=RECEIVING_PER_NETWORK)
     reading = Transfers(READING, per_network=READING_PER_NETWORK)
+    scaling = Transfers(SCALING, per_network=SCALING)
     one = FILE_PATH.format(id="<file_id:uuid>")
 
     def add(name: str, method: str, path: str, handler: Handler, *, receives: bool = False) -> None:
@@ -149,6 +152,7 @@ def blueprint(node: Node) -> Blueprint:
     add("file_remove", "DELETE", one, _remove)
     add("file_read", "GET", one, _read)
     add("file_content", "GET", f"{one}/content", partial(_content, reading=reading))
+    add("file_thumbnail", "GET", f"{one}/thumbnail", partial(_thumbnail, scaling=scaling))
     return routes
 
 
@@ -347,18 +351,43 @@ async def _content(context: ServerContext, request: Request[Any, Any], *, file_i
     return None
 
 
+async def _thumbnail(
+    context: ServerContext, request: Request[Any, Any], *, file_id: UUID, scaling: Transfers
+) -> HTTPResponse:
+    """Answer with a small image, made with the first request; redirect to the whole one if it cannot be scaled."""
+    await context.rate_limits.require_session(network_of(request.client_ip))
+    account_id, expires, signature = _signed(request)
+    file = await files.read_linked(context, account_id, file_id, expires, signature)
+    if not file.is_image:
+        raise NotFound
+    small = await files.stored_thumbnail(context, account_id, file)
+    if small is None:
+        async with scaling.one(request.client_ip):
+            small = await files.stored_thumbnail(context, account_id, file)  # another request may have made it
+            if small is None:
+                small = await files.make_thumbnail(context, account_id, file)
+    if not small:
+        whole = f"{FILE_PATH.format(id=file.id)}/content?{request.query_string}"
+        return empty(302, headers={"Location": whole, "Cache-Control": "no-store"})
+    headers = INERT | {"Content-Disposition": "inline", "Cache-Control": _caching(context)}
+    return raw(small, content_type="image/webp", headers=headers)
+
+
+def _caching(context: ServerContext) -> str:
+    return f"private, max-age={int(context.settings.file_link_seconds)}, immutable"
+
+
 def _file_headers(context: ServerContext, file: File) -> dict[str, str]:
     kind = "inline" if file.is_image else "attachment"
     plain = "".join(one if one.isascii() and one.isprintable() and one not in '"\\' else "_" for one in file.name)
     disposition = f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(file.name, safe='')}"
-    seconds = int(context.settings.file_link_seconds)
     return (
         INERT
         | CORS
         | {
             "Content-Disposition": disposition,
             "Content-Length": str(file.size),
-            "Cache-Control": f"private, max-age={seconds}, immutable",
+            "Cache-Control": _caching(context),
         }
     )
 

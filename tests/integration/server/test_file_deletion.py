@@ -23,7 +23,7 @@ from hummdesk.storage.file_store import FileStore
 from hummdesk.storage.files import UNSCANNABLE
 from tests.integration.server.accounts import Account
 from tests.integration.server.conftest import running
-from tests.integration.server.test_files import PNG, Uploader, attachment
+from tests.integration.server.test_files import PNG, Uploader, attachment, opened_thumbnail, photo
 
 VIRUS = b"VIRUS"
 COMMAND = f"sh -c '! grep --quiet {VIRUS.decode()}'"
@@ -214,10 +214,12 @@ async def test_erased_contact_leaves_no_object_though_the_store_fails_at_first(
     keep: Callable[..., FileKeeper],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path = await customer.uploads(PNG)
+    path = await customer.uploads(photo(1600))
     unfinished = (await customer.begins(10)).headers["Location"]
     await until_done(keep().scan_due)
     await attached(url, account, path)
+    assert (await opened_thumbnail(customer, path)).status == 200
+    assert any(found.name.startswith("thumbnail") for found in objects(file_settings, path))
     contact = account.people["customer"].id
     await operator_contact.erase(file_settings, contact)
     assert await account.execute("SELECT count(*) FROM files WHERE account_id = %(account)s") == [(0,)]

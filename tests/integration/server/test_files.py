@@ -14,7 +14,9 @@ from uuid import UUID
 
 import aiohttp
 import pytest
+from PIL import Image
 
+from hummdesk.core import thumbnails
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Conflict, RateLimited, Unavailable
 from hummdesk.core.ids import new_id
@@ -275,6 +277,60 @@ async def test_files_are_for_their_account_and_conversation_only(
     assert (await other.begins(1)).status == 404
 
 
+def photo(side: int) -> bytes:
+    written = io.BytesIO()
+    Image.new("RGB", (side, side // 2), (10, 120, 90)).save(written, "PNG")
+    return written.getvalue()
+
+
+async def opened_thumbnail(uploader: Uploader, path: str) -> aiohttp.ClientResponse:
+    return await uploader.session.get((await uploader.describes(path))["thumbnail"], allow_redirects=False)
+
+
+async def test_thumbnail_of_a_large_image_is_made_once_and_read_without_credentials(
+    agent: Uploader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await agent.uploads(photo(1600))
+    made = 0
+    scale = thumbnails.scale
+
+    async def counted(content: AsyncIterator[bytes]) -> bytes:
+        nonlocal made
+        made += 1
+        return await scale(content)
+
+    monkeypatch.setattr(thumbnails, "scale", counted)
+    for answer in [await opened_thumbnail(agent, path) for _ in range(2)]:
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "image/webp")
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; sandbox")
+        assert Image.open(io.BytesIO(await answer.read())).size == (640, 320)
+    assert made == 1
+
+
+async def test_image_that_cannot_be_scaled_is_read_whole_and_not_scaled_again(
+    agent: Uploader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = PNG[:16] + (1600).to_bytes(4, "big") * 2 + PNG[24:]
+    path = await agent.uploads(broken)
+    first = await opened_thumbnail(agent, path)
+
+    async def unexpected(_: AsyncIterator[bytes]) -> bytes:
+        raise AssertionError
+
+    monkeypatch.setattr(thumbnails, "scale", unexpected)
+    for answer in (first, await opened_thumbnail(agent, path)):
+        assert (answer.status, answer.headers["Location"].partition("?")[0]) == (302, f"{path}/content")
+    assert await (await agent.session.get(first.headers["Location"])).read() == broken
+
+
+async def test_thumbnails_of_small_images_and_of_other_files_do_not_exist(agent: Uploader) -> None:
+    small, text = await agent.uploads(PNG), await agent.uploads(b"a text" * 20_000)
+    for path in (small, text):
+        assert "thumbnail" not in await agent.describes(path)
+    link = (await agent.describes(text))["link"]
+    assert (await agent.session.get(link.replace("/content", "/thumbnail"))).status == 404
+
+
 async def test_changed_and_expired_links_are_refused(agent: Uploader, foreign: Account, files_desk: Any) -> None:
     path = await agent.uploads(PNG)
     link = (await agent.describes(path))["link"]
@@ -284,6 +340,7 @@ async def test_changed_and_expired_links_are_refused(agent: Uploader, foreign: A
         link[:-1] + ("0" if link[-1] != "0" else "1"),
         link.replace(str(agent.account.id), str(foreign.id)),
         link.partition("?")[0],
+        link.replace("/content", "/thumbnail").replace("expires=", "expires=9"),
     ]
     for one in changed:
         assert (await agent.session.get(one)).status == 404, one
@@ -302,7 +359,7 @@ async def test_message_refers_to_the_file_with_what_the_server_found(
     assert (await sent(client, account, path))["ok"]
     message = await staff.receives("new_message")
     assert message["attachments"] == [
-        {"url": path, "filename": "receipt.png", "contentType": "image/png", "size": len(PNG)}
+        {"url": path, "filename": "receipt.png", "contentType": "image/png", "size": len(PNG), "width": 2, "height": 3}
     ]
     assert (await agent.opens(path)).status == 200
     assert (await customer.asks("DELETE", path)).status == 409

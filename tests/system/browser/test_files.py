@@ -1,6 +1,8 @@
 """Files in the widget and in the console: chosen, pasted and cut off on their way."""
 
+import asyncio
 import hashlib
+import io
 import secrets
 import struct
 import zlib
@@ -10,7 +12,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, BrowserContext, Locator, expect
+from PIL import Image
+from playwright.async_api import Browser, BrowserContext, Locator, Route, expect
 
 from tests.system.browser.conftest import DemoAccount, Open
 from tests.system.browser.tcp_proxy import TcpProxy
@@ -93,6 +96,45 @@ async def test_files_of_visitor_and_agent_arrive_though_the_connection_is_cut_th
         sent = await agent.receives("new_message", content="video.bin")
     assert sent["attachments"][0]["size"] == 25 * MEGABYTE
     assert await digest(account, sent["attachments"][0]["url"]) == hashlib.sha256(large.read_bytes()).hexdigest()
+
+
+async def test_large_image_is_shown_small_in_its_reserved_space_and_opened_whole(
+    context: BrowserContext, account: DemoAccount, open_console: Open
+) -> None:
+    written = io.BytesIO()
+    Image.new("RGB", (1600, 1200), (10, 120, 90)).save(written, "PNG")
+    agent = await account.connect(account.agents[1])
+    visitor = await visit(context, account.url)
+    await visitor.launcher.click()
+    await attach(visitor, {"name": "boots.png", "mimeType": "image/png", "buffer": written.getvalue()})
+    arrived = await agent.receives("new_message", content="boots.png")
+    console = await open_console(account.agents[1], url=account.url)
+    held: list[Route] = []
+    described = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+        described.set()
+
+    await console.page.route("**/files/*", hold)
+    await console.page.goto(f"{account.url}/c/{arrived['conversationId']}")
+    await described.wait()
+    log = console.page.get_by_role("log")
+    space = await log.locator(".picture").bounding_box()
+    for route in held:
+        await route.continue_()
+    await console.page.unroute("**/files/*")
+    for page in (log, visitor.log):
+        image = page.get_by_role("img", name="boots.png")
+        await expect(image).to_have_js_property("naturalWidth", 640)
+        await expect(image).to_have_js_property("complete", True)
+    assert space is not None
+    assert (space["width"], space["height"]) == (320, 240)
+    assert await log.locator(".picture").bounding_box() == space
+    assert await console.violations(within=".messages") == []
+    async with console.page.context.expect_page() as opened:
+        await log.get_by_role("link", name="boots.png").click()
+    await expect((await opened.value).locator("img")).to_have_js_property("naturalWidth", 1600)
 
 
 async def test_upload_of_agent_who_signs_out_ends(account: DemoAccount, open_console: Open) -> None:

@@ -76,7 +76,7 @@ def test_wheel_has_the_version_of_the_package_and_pins_what_the_engine_overrides
     assert re.search(r"\nRequires-Dist: python-engineio==[\d.]+\n", metadata)
     assert re.search(r"\nRequires-Dist: python-socketio==[\d.]+\n", metadata)
     extras = set(re.findall(r"^Provides-Extra: (.+)$", metadata, re.MULTILINE))
-    assert extras == {"relay", "ai", "external-models", "flower", "all", "up"}
+    assert extras == {"relay", "ai", "external-models", "flower", "images", "all", "up"}
 
 
 def test_installed_command_prints_version_help_and_completion(installed: Path) -> None:

@@ -41,11 +41,14 @@ export interface Receipt {
   clientMessageId?: string;
 }
 
+/** `width` and `height` are those of an uploaded image, in pixels. */
 export interface AttachmentShown {
   url: string;
   filename: string;
   contentType: string;
   size: number;
+  width?: number;
+  height?: number;
 }
 
 /** `revision` is that of its last change, if there was one. An `erased` message has no content; one that is `withdrawn` was erased by its sender. `mentions` are the agents whom a private note names. */
@@ -539,12 +542,14 @@ export interface OfConversation {
 /** No fields besides `ok`. */
 export type Done = Record<never, never>;
 
-/** Of an uploaded file, name, type and size are those that the server has found. */
+/** Of an uploaded file, name, type, size, width and height are those that the server has found. */
 export interface Attachment {
   url: string;
   filename: string;
   contentType: string;
   size: number;
+  width?: number;
+  height?: number;
 }
 
 export interface SendMessage {

@@ -17,6 +17,8 @@ export interface StoredFile {
   /** Why it is not ready. */
   reason?: string;
   link?: string;
+  /** An address of a small image that expires with `link`, for an image that is large. */
+  thumbnail?: string;
   expiresIn?: number;
 }
 
@@ -85,7 +87,18 @@ export async function describeFile(url: string, { server, token }: Server): Prom
   const answer = await fetch(server + url, { headers, credentials: "omit" });
   const body = await answer.json();
   if (!answer.ok) throw { error: { code: body.code, message: body.detail, timestamp: "" } satisfies ErrorReport };
-  return body.link === undefined ? body : { ...body, link: server + body.link };
+  for (const name of ["link", "thumbnail"]) if (body[name] !== undefined) body[name] = server + body[name];
+  return body;
+}
+
+/** The size in CSS pixels at which an image is shown, with at most `most` each way; undefined if its own is unknown. */
+export function shownSize(
+  { width, height }: Pick<Attachment, "width" | "height">,
+  most: number,
+): { width: number; height: number } | undefined {
+  if (!width || !height) return undefined;
+  const scale = Math.min(1, most / Math.max(width, height));
+  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
 }
 
 /** The attachment that refers to an uploaded file. */

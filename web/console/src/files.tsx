@@ -7,6 +7,7 @@ import {
   type Item,
   isStored,
   type StoredFile,
+  shownSize,
   Uploads,
 } from "@hummdesk/client/files";
 import { t } from "@hummdesk/texts";
@@ -22,6 +23,8 @@ import type { Attachment } from "./types";
 
 const MOST_ATTACHED = 10;
 const RENEWAL_MS = 10_000;
+// The largest side of an image in a message, in CSS pixels.
+const MOST_SHOWN = 320;
 
 const uploads = new WeakMap<Store, Uploads>();
 
@@ -137,9 +140,19 @@ export function AttachmentLink({ file }: { file: Attachment }) {
 }
 
 function FileLink({ file, children }: { file: Attachment; children: ComponentChildren }) {
-  const store = useStore();
+  const open = useOpening(file);
   if (!isStored(file.url)) return <Link href={file.url}>{children}</Link>;
-  const open = async (event: Event) => {
+  return (
+    <a href={file.url} onClick={open}>
+      <bdi>{children}</bdi>
+    </a>
+  );
+}
+
+// A listener that opens a file, at a new address: those that were requested before may have expired.
+function useOpening(file: Attachment) {
+  const store = useStore();
+  return async (event: Event) => {
     event.preventDefault();
     const found = await describeFile(file.url, serverOf(store)).catch(refusedTo(store));
     if (!found?.link) return;
@@ -147,11 +160,6 @@ function FileLink({ file, children }: { file: Attachment; children: ComponentChi
     if (found.isImage) window.open(found.link, "_blank", "noopener");
     else location.assign(found.link);
   };
-  return (
-    <a href={file.url} onClick={open}>
-      <bdi>{children}</bdi>
-    </a>
-  );
 }
 
 function refusedTo(store: Store) {
@@ -161,28 +169,26 @@ function refusedTo(store: Store) {
   };
 }
 
+// An image, small, which opens the whole one. Its space is reserved before it is loaded.
 function Picture({ file }: { file: Attachment }) {
   const store = useStore();
-  const [found, setFound] = useState<StoredFile | null>(null);
-  const failedAt = useRef(0);
+  const open = useOpening(file);
+  const [found, setFound] = useState<StoredFile | null | undefined>(undefined);
+  const requestedAt = useRef(0);
   const load = () => {
-    if (Date.now() - failedAt.current < RENEWAL_MS) return setFound(null);
-    failedAt.current = Date.now();
+    if (Date.now() - requestedAt.current < RENEWAL_MS) return setFound(null);
+    requestedAt.current = Date.now();
     describeFile(file.url, serverOf(store)).then(setFound, () => setFound(null));
   };
   useEffect(load, [file.url]);
-  if (!found?.isImage || !found.link) return <FileLink file={file}>{file.filename}</FileLink>;
+  const space = shownSize(found ?? file, MOST_SHOWN);
+  const link = found?.isImage ? found.link : undefined;
+  if (!space || (found !== undefined && !link)) return <FileLink file={file}>{file.filename}</FileLink>;
+  const style = { width: `${space.width}px`, aspectRatio: `${space.width} / ${space.height}` };
+  if (!link) return <span class="picture" style={style} />;
   return (
-    <a href={found.link} target="_blank" rel="noopener noreferrer">
-      <img
-        class="picture"
-        src={found.link}
-        alt={file.filename}
-        width={found.width}
-        height={found.height}
-        loading="lazy"
-        onError={load}
-      />
+    <a class="picture" style={style} href={link} onClick={open}>
+      <img src={found?.thumbnail ?? link} alt={file.filename} loading="lazy" onError={load} />
     </a>
   );
 }

@@ -6,6 +6,7 @@ import {
   filesOf,
   isStored,
   type StoredFile,
+  shownSize,
   Uploads,
 } from "@hummdesk/client/files";
 import { t } from "@hummdesk/texts";
@@ -16,6 +17,7 @@ import { explain } from "./notices.js";
 
 const CLIP = "M19 11l-7.5 7.5a4.5 4.5 0 0 1-6.4-6.4L13 4.3a3 3 0 0 1 4.2 4.2l-7.7 7.8a1.5 1.5 0 0 1-2.2-2.2L14.5 7";
 const AGAIN_MS = 10_000;
+const MOST_SHOWN = 240;
 
 /** The uploads of the visitor. Each file is sent as a message when it has arrived. */
 export class ChatFiles {
@@ -108,24 +110,18 @@ export function UploadList({ chat }: { chat: Chat }) {
 
 /** A link to an attachment, or the image that it is. The address of an uploaded file is requested when it is needed. */
 export function FileView({ chat, file, children }: { chat: Chat; file: Attachment; children: ComponentChildren }) {
-  const [found, setFound] = useState<StoredFile | undefined>();
+  const [found, setFound] = useState<StoredFile | null | undefined>();
   const requestedAt = useRef(0);
   const isPicture = isStored(file.url) && file.contentType.startsWith("image/");
   const load = () => {
-    if (Date.now() - requestedAt.current < AGAIN_MS) return setFound(undefined);
+    if (Date.now() - requestedAt.current < AGAIN_MS) return setFound(null);
     requestedAt.current = Date.now();
-    describeFile(file.url, chat.server).then(setFound, () => setFound(undefined));
+    describeFile(file.url, chat.server).then(setFound, () => setFound(null));
   };
   useEffect(() => {
     if (isPicture) load();
   }, [file.url]);
   if (!isStored(file.url)) return <a {...linkTo(file.url)}>{children}</a>;
-  if (found?.isImage && found.link)
-    return (
-      <a href={found.link} target="_blank" rel="noopener noreferrer">
-        <img src={found.link} alt={file.filename} width={found.width} height={found.height} onError={load} />
-      </a>
-    );
   const open = async (event: Event) => {
     event.preventDefault();
     const stored = await describeFile(file.url, chat.server).catch(() => undefined);
@@ -133,6 +129,17 @@ export function FileView({ chat, file, children }: { chat: Chat; file: Attachmen
     if (stored.isImage) window.open(stored.link, "_blank", "noopener");
     else location.assign(stored.link); // it is downloaded: the page stays
   };
+  const space = isPicture && shownSize(found ?? file, MOST_SHOWN);
+  const link = found?.isImage ? found.link : undefined;
+  if (space && (found === undefined || link)) {
+    const style = { width: `${space.width}px`, aspectRatio: `${space.width} / ${space.height}` };
+    if (!link) return <span class="picture" style={style} />;
+    return (
+      <a class="picture" style={style} href={link} onClick={open}>
+        <img src={found?.thumbnail ?? link} alt={file.filename} onError={load} />
+      </a>
+    );
+  }
   return (
     <a href={chat.server.server + file.url} onClick={open}>
       {children}

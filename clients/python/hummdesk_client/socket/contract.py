@@ -44,10 +44,14 @@ class Receipt(TypedDict):
 
 
 class AttachmentShown(TypedDict):
+    """`width` and `height` are those of an uploaded image, in pixels."""
+
     url: str
     filename: str
     contentType: str
     size: int
+    width: NotRequired[int]
+    height: NotRequired[int]
 
 
 class Message(TypedDict):
@@ -589,12 +593,14 @@ class Done(TypedDict):
 
 
 class Attachment(TypedDict):
-    """Of an uploaded file, name, type and size are those that the server has found."""
+    """Of an uploaded file, name, type, size, width and height are those that the server has found."""
 
     url: str
     filename: str
     contentType: str
     size: int
+    width: NotRequired[int]
+    height: NotRequired[int]
 
 
 class SendMessage(TypedDict):
