@@ -81,3 +81,35 @@ async def test_canned_reply_is_sent_and_conversation_closed_and_reopened(
     await agent.page.goto("about:blank")  # sent when the page closes
     assert (await customer.receives("new_message", senderType="agent"))["content"].startswith("Hi Hugo")
     await agent.page.goto(account.url)
+
+
+async def test_emoji_is_found_by_name_and_inserted_with_the_keyboard(open_console: Open, account: DemoAccount) -> None:
+    _, conversation = await account.start_conversation("An emoji", "Did it arrive?")
+    agent = await open_console(account.agents[0])
+    await agent.open(conversation)
+    field = agent.page.get_by_role("textbox", name="Reply")
+    with_emoji = "Yes 👍\N{VARIATION SELECTOR-16} indeed"
+    await field.fill("Yes  indeed")
+    for _ in range(len(" indeed")):
+        await field.press("ArrowLeft")
+    await agent.page.get_by_role("button", name="Emoji").press("Enter")
+    search = agent.page.get_by_role("combobox", name="Search emoji")
+    await expect(search).to_be_focused()
+    await search.press_sequentially("thumbs up")
+    option = agent.page.get_by_role("option", name="thumbs up", exact=True)
+    await expect(option).to_have_attribute("aria-selected", "true")
+    await search.press("Enter")
+    await expect(field).to_have_value(with_emoji)
+    await expect(field).to_be_focused()
+
+    await agent.page.get_by_role("button", name="Emoji").click()
+    recent = agent.page.get_by_role("group", name="Recently used")
+    await expect(recent.get_by_role("option", name="thumbs up")).to_have_attribute("aria-selected", "true")
+    assert await agent.violations(within="dialog") == []
+    await search.press("ArrowDown")
+    await expect(agent.page.get_by_role("option", name="grinning face", exact=True)).to_have_attribute(
+        "aria-selected", "true"
+    )
+    await search.press("Escape")
+    await expect(search).to_have_count(0)
+    await expect(field).to_have_value(with_emoji)

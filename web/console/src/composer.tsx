@@ -1,6 +1,7 @@
 // The field for replies and private notes, with the AI draft above it.
 
 import { t } from "@hummdesk/texts";
+import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { DraftCard } from "./ai";
 import { AssistMenu } from "./assist-loader";
@@ -9,11 +10,14 @@ import { IconButton } from "./components/icon-button";
 import { formatByKey, formatted, MAX_LENGTH } from "./composing";
 import { AttachFile, fileTarget, isUploading, UploadList } from "./files";
 import { canUndoInsertion, noticeUndo, undoInsertion } from "./insertion";
+import { lazily } from "./lazy";
 import { attachmentOf, type Composition } from "./state/composition";
 import { useComposition, useStore } from "./state/context";
 import { mentionsIn } from "./state/mentions";
 import type { Thread } from "./state/thread";
 import { useSuggestions } from "./suggestions";
+
+const EmojiPicker = lazily(async () => (await import("./emoji/picker")).EmojiPicker);
 
 export function Composer({ thread, conversationId }: { thread: Thread; conversationId: string }) {
   const store = useStore();
@@ -97,6 +101,7 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
         <Attachments composition={composition} change={change} />
         <UploadList conversationId={conversationId} />
         <div class="composer-foot">
+          <EmojiButton field={field} />
           <AttachFile conversationId={conversationId} />
           <AttachLink add={(one) => change({ attachments: [...composition.attachments, one] })} />
           <AssistMenu key={conversationId} thread={thread} conversationId={conversationId} />
@@ -152,6 +157,20 @@ function Attachments({
         </li>
       ))}
     </ul>
+  );
+}
+
+function EmojiButton({ field }: { field: RefObject<HTMLTextAreaElement | null> }) {
+  const [isOpen, setOpen] = useState(false);
+  const insert = (emoji: string) => {
+    field.current?.focus();
+    document.execCommand("insertText", false, emoji); // as if typed, so that the browser can undo it
+  };
+  return (
+    <>
+      <IconButton icon="smile" label={t("console.emoji.label")} onClick={() => setOpen(true)} />
+      {isOpen && <EmojiPicker close={() => setOpen(false)} choose={insert} />}
+    </>
   );
 }
 
