@@ -900,8 +900,10 @@ CREATE INDEX files_of_customers_unsent ON files (account_id) INCLUDE (size)
 CREATE TABLE file_usage (
     account_id uuid NOT NULL,
     bytes bigint NOT NULL,
+    quota bigint,                                               -- NULL: the default, FILE_QUOTA_BYTES; 0: unlimited
     CONSTRAINT file_usage_pkey PRIMARY KEY (account_id),
-    CONSTRAINT file_usage_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
+    CONSTRAINT file_usage_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
+    CONSTRAINT file_usage_quota_not_negative CHECK (quota >= 0)
 );
 
 -- Files that were deleted, until their objects are. Without a foreign key: the objects of an account that was erased are deleted after its rows.
@@ -2307,6 +2309,7 @@ GRANT SELECT, INSERT, DELETE,
         conversation_id)
     ON files TO hummdesk_app;
 GRANT SELECT, INSERT, UPDATE (bytes) ON file_usage TO hummdesk_app;
+GRANT INSERT (account_id, bytes, quota), UPDATE (quota) ON file_usage TO hummdesk_operator;
 GRANT INSERT ON file_deletions TO hummdesk_app;
 
 CREATE POLICY every_file ON files TO hummdesk_relay USING (true);

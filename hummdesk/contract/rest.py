@@ -536,6 +536,14 @@ ROUTES: dict[str, Route] = {
             is_tagged=True,
         ),
         Route(
+            name="get_file_usage",
+            method="GET",
+            path="/settings/files",
+            summary="Show how much space the files of the account use.",
+            roles=ADMIN,
+            answer=settings.FileUsage(),
+        ),
+        Route(
             name="get_routing",
             method="GET",
             path="/routing",

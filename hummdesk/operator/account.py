@@ -18,6 +18,8 @@ from hummdesk.operator.records import print_record, print_records
 if TYPE_CHECKING:
     from hummdesk.storage.database import Transaction
 
+MIB = 1 << 20
+
 id_argument = click.argument("account", type=click.UUID, metavar="ID")
 
 
@@ -115,6 +117,29 @@ def retention_command(home: Path, account: UUID, days: int | None, off: bool) ->
         raise click.UsageError("give one of --days and --off")
     name = asyncio.run(set_retention(settings_of(home), account, days))
     click.echo(f"{name}: {'unlimited' if days is None else f'{days} days'}")
+
+
+@account_command.command("files")
+@home_option
+@click.option("--quota", type=click.IntRange(1, 10**9), metavar="MIB", help="Own quota, in MiB (1,048,576 bytes).")
+@click.option("--unlimited", is_flag=True, help="No quota.")
+@click.option("--default", "is_default", is_flag=True, help="The server's quota, FILE_QUOTA_BYTES.")
+@json_option
+@id_argument
+def files_command(
+    home: Path, account: UUID, quota: int | None, unlimited: bool, is_default: bool, as_json: bool
+) -> None:
+    """Show how much space the files of an account use, after setting its quota if one is given.
+
+    Files beyond a lower quota remain; further ones are refused.
+    """
+    if (quota is not None) + unlimited + is_default > 1:
+        raise click.UsageError("give one of --quota, --unlimited and --default")
+    settings = settings_of(home, needs_secret=False)
+    if quota is not None or unlimited or is_default:
+        own = None if is_default else (quota or 0) * MIB
+        asyncio.run(set_file_quota(settings, account, own))
+    print_record(asyncio.run(file_usage(settings, account)), as_json=as_json)
 
 
 @account_command.command("export")
@@ -244,6 +269,25 @@ async def set_retention(settings: Settings, account_id: UUID, days: int | None) 
 
     async with operator(settings) as database, database.account(account_id) as tx:
         return (await accounts.update(tx, None, retention_days=days)).name
+
+
+async def set_file_quota(settings: Settings, account_id: UUID, quota: int | None) -> None:
+    """Raises NotFound."""
+    from hummdesk.storage import files
+    from hummdesk.storage.database import operator
+
+    async with operator(settings) as database, database.account(account_id) as tx:
+        await files.set_quota(tx, None, quota)
+
+
+async def file_usage(settings: Settings, account_id: UUID) -> dict[str, Any]:
+    """Raises NotFound."""
+    from hummdesk.storage import accounts, files
+    from hummdesk.storage.database import operator
+
+    async with operator(settings) as database, database.account(account_id) as tx:
+        await accounts.get(tx)
+        return (await files.usage(tx)).wire(settings.file_quota_bytes)
 
 
 async def export(settings: Settings, account_id: UUID, file: Path) -> int:

@@ -10,7 +10,7 @@ from uuid import UUID
 from hummdesk.core.content_types import Sniffed, is_shown
 from hummdesk.core.errors import Conflict, NotFound, PayloadTooLarge, RateLimited
 from hummdesk.core.models import Person
-from hummdesk.storage import continuations
+from hummdesk.storage import accounts, audit, continuations
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
@@ -117,16 +117,43 @@ class Deletion:
     is_repeated: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """The bytes of an account's files, with unfinished ones. A quota of 0 is none, None is the server's default."""
+
+    bytes: int
+    quota: int | None
+
+    def wire(self, default: int) -> dict[str, Any]:
+        return {"bytes": self.bytes, "quotaBytes": (default if self.quota is None else self.quota) or None}
+
+
+async def usage(tx: Transaction) -> Usage:
+    row = await queries.usage(tx)
+    return Usage(bytes=0, quota=None) if row is None else Usage(**row)
+
+
+async def set_quota(tx: Transaction, actor: Person | None, quota: int | None) -> None:
+    """Set the account's own quota, for the operator. Files beyond it remain; nothing is written if it is the same."""
+    account = await accounts.locked(tx)
+    if (await usage(tx)).quota == quota:
+        return
+    await queries.set_quota(tx, quota=quota)
+    await audit.record(tx, actor, "account.updated", account.account_id, {"fields": ["file_quota"]})
+
+
 async def add(tx: Transaction, uploader: Person, file: NewFile, *, quota: int, most_open: int, hours: float) -> File:
     """Begin an upload. Raises NotFound, RateLimited with too many open uploads, and PayloadTooLarge over the quota.
 
-    A quota of 0 is none.
+    `quota` is the default for an account without its own; 0 is none.
     """
-    if await queries.reserve(tx, size=file.size, quota=quota or None) is None:
+    reserved = await queries.reserve(tx, size=file.size, quota=quota)
+    if reserved is None:
         raise PayloadTooLarge("The files of this account fill its quota: delete conversations, or ask for more space")
     counted = await queries.open_uploads(tx, uploader_id=uploader.id, most=most_open)
     if counted["open"] >= most_open:
         raise RateLimited(limit="open_uploads", retry_after=OPEN_SECONDS)
+    quota = reserved["quota"]
     if quota and not uploader.is_staff:
         unsent = (await queries.unsent_of_customers(tx))["bytes"]
         if unsent + file.size > quota * CUSTOMERS_UNSENT:

@@ -486,9 +486,9 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         name="file_usage",
-        holds="the bytes of the account's files",
+        holds="the bytes of the account's files, and its quota",
         scope="account",
-        columns=columns("account_id bytes"),
+        columns=columns("account_id bytes quota"),
     ),
     # After all tables whose rows add changes to the feed when they are deleted.
     Table(

@@ -1,12 +1,29 @@
 -- name: reserve(size, quota)^
--- Add a file to the bytes of the account; no row: they would exceed the quota. The row is locked until the commit.
+-- Add a file to the bytes of the account; no row: they would exceed its quota, which is the default `quota` unless it has
+-- its own, and 0 without limit. The row is locked until the commit.
 INSERT INTO file_usage AS used (account_id, bytes)
 SELECT current_account(), :size::bigint
-WHERE :quota::bigint IS NULL OR :size <= :quota::bigint
+WHERE EXISTS (SELECT FROM file_usage WHERE account_id = current_account())
+   OR :quota::bigint = 0
+   OR :size <= :quota::bigint
 ON CONFLICT (account_id) DO UPDATE
 SET bytes = used.bytes + excluded.bytes
-WHERE :quota::bigint IS NULL OR used.bytes + excluded.bytes <= :quota::bigint
-RETURNING bytes;
+WHERE COALESCE(used.quota, :quota::bigint) = 0
+   OR used.bytes + excluded.bytes <= COALESCE(used.quota, :quota::bigint)
+RETURNING bytes, COALESCE(quota, :quota::bigint) AS quota;
+
+-- name: usage()^
+-- The bytes of the account's files and its own quota, if it has one; no row before its first file.
+SELECT bytes, quota
+FROM file_usage
+WHERE account_id = current_account();
+
+-- name: set_quota(quota)!
+-- Set the account's own quota; NULL: the default.
+INSERT INTO file_usage (account_id, bytes, quota)
+VALUES (current_account(), 0, :quota::bigint)
+ON CONFLICT (account_id) DO UPDATE
+SET quota = excluded.quota;
 
 -- name: open_uploads(uploader_id, most)^
 -- The number of unfinished uploads of a person, up to `most`.

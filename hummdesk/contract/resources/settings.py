@@ -75,6 +75,13 @@ class WidgetLook(Payload):
     proactive = BoundedList(fields.Nested(ProactiveRule()), most=MAX_RULES)
 
 
+class FileUsage(Schema):
+    """The bytes of the account's files, with unfinished ones, and its quota, which is null without a limit."""
+
+    bytes = Integer(least=0, most=2**63 - 1, required=True)
+    quotaBytes = Integer(least=1, most=2**63 - 1, required=True, allow_none=True)
+
+
 class SettingsUpdate(Update):
     """What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited.
 

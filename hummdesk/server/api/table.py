@@ -77,6 +77,7 @@ FUNCTIONS: dict[str, Function] = {
         articles.import_canned_replies,
         settings.get_settings,
         settings.update_settings,
+        settings.get_file_usage,
         routing.get_routing,
         routing.update_routing,
         routing.update_team_routing,

@@ -188,6 +188,8 @@ def test_settings_that_commands_change_are_in_the_audit_log(account: str, settin
     run("widget", account, "https://shop.example")
     run("account", "retention", account, "--days", "30")
     run("ai", "budget", "--account", account, "--tokens", "1000")
+    assert ask("account", "files", account, "--quota", "5") == {"bytes": 0, "quotaBytes": 5 << 20}
+    assert ask("account", "files", account) == {"bytes": 0, "quotaBytes": 5 << 20}
     run("ai", "provider", "--account", account, "embedded")
     assert " 0.6 " in run("ai", "threshold", "--account", account, "0.6")
     shown = ask("account", "show", account)
@@ -207,6 +209,7 @@ def test_settings_that_commands_change_are_in_the_audit_log(account: str, settin
         ("system", "account.updated", "widget_origins"),
         ("system", "account.updated", "retention_days"),
         ("system", "account.updated", "ai_daily_tokens"),
+        ("system", "account.updated", "file_quota"),
         ("system", "account.updated", "ai_provider"),
         ("system", "account.updated", "ai_min_confidence"),
     ]

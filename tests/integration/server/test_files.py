@@ -21,6 +21,7 @@ from hummdesk.core.config import Settings
 from hummdesk.core.errors import Conflict, RateLimited, Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
+from hummdesk.operator import account as operator_account
 from hummdesk.server.actions import files as actions
 from hummdesk.server.node import Node
 from hummdesk.storage import files
@@ -485,6 +486,22 @@ async def test_quota_of_the_account_is_kept(agent: Uploader, web_settings: Setti
         assert (refused.status, "quota" in (await refused.json())["detail"]) == (413, True)
         await uploader.asks("DELETE", paths[0])
         assert (await uploader.begins(60)).status == 201
+
+
+@pytest.mark.parametrize(("own", "fits"), [(50, False), (200, True), (0, True), (None, False)])
+async def test_own_quota_of_an_account_replaces_the_default(
+    agent: Uploader, web_settings: Settings, tmp_path: Path, own: int | None, fits: bool
+) -> None:
+    settings = replace(web_settings, file_store=str(tmp_path), file_quota_bytes=100)
+    await operator_account.set_file_quota(settings, agent.account.id, own)
+    async with running(settings, name="own-quota") as (url, _), aiohttp.ClientSession(url) as session:
+        uploader = Uploader(session, agent.account, "agent")
+        assert (await uploader.begins(150)).status == (201 if fits else 413)
+        used = await operator_account.file_usage(settings, agent.account.id)
+        assert used == {"bytes": 150 if fits else 0, "quotaBytes": 100 if own is None else own or None}
+        admin = Uploader(session, agent.account, "admin")
+        answer = await session.get("/api/v1/settings/files", headers=admin.headers)
+        assert await answer.json() == used
 
 
 async def test_customers_reserve_only_a_share_of_the_quota(

@@ -137,7 +137,7 @@ INSERT INTO saved_views (account_id, id, owner_id, name, filter)
 SELECT account_id, md5(a || 'view' || n)::uuid, CASE WHEN n % 2 = 1 THEN md5(a || 'user7')::uuid END, 'View ' || n,
     jsonb_build_object('status', CASE WHEN n % 3 = 0 THEN 'pending' ELSE 'open' END, 'mine', n % 5 = 0)
 FROM given, generate_series(1, 200) AS n;
-INSERT INTO file_usage SELECT account_id, 100000 FROM given;
+INSERT INTO file_usage (account_id, bytes) SELECT account_id, 100000 FROM given;
 INSERT INTO file_deletions (account_id, file_id, conversation_id, due_at)
 SELECT account_id, md5(a || 'gone' || n)::uuid, md5(a || 'conversation' || n)::uuid, now() - n * interval '1 second'
 FROM given, generate_series(1, 2000) AS n;
@@ -462,6 +462,8 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         0,
     ),
     ("files.reserve", {"size": 1, "quota": 10**9}, 0),
+    ("files.usage", {}, 0),
+    ("files.set_quota", {"quota": 10**9}, 0),
     ("files.open_uploads", {"uploader_id": AGENT, "most": 10}, 20),
     ("files.unsent_of_customers", {}, 0),
     ("files.add", IN_BUSY | NEW_FILE, 2),

@@ -364,3 +364,13 @@ async def test_settings_in_german_browser_are_german(
     await admin.page.screenshot(path=screenshots / "settings-german.png")
     assert await admin.violations() == []
     await context.close()
+
+
+async def test_account_settings_show_how_much_of_the_file_quota_is_used(
+    open_console: Open, account: DemoAccount, screenshots: Path
+) -> None:
+    admin = await open_settings(open_console, account, "account")
+    files = admin.page.get_by_role("region", name="Files")
+    await expect(files).to_contain_text("of 10 GB used")
+    await expect(files.get_by_role("meter", name="Files")).to_be_visible()
+    await check(admin, screenshots, "account")

@@ -444,6 +444,13 @@ class SettingsUpdate(TypedDict):
     readOnView: NotRequired[Literal["off", "assignee"]]
 
 
+class FileUsage(TypedDict):
+    """The bytes of the account's files, with unfinished ones, and its quota, which is null without a limit."""
+
+    bytes: int
+    quotaBytes: int | None
+
+
 class TeamRouting(TypedDict):
     """The settings of a team; null is that of the account."""
 
@@ -1681,6 +1688,11 @@ class Routes(ABC):
     async def update_settings(self, body: SettingsUpdate | None = None, **options: Unpack[CallOptions]) -> AccountSettings:
         """Change settings of the account."""
         found: AccountSettings = await self._call("PATCH", "/settings", options, body=body or {})
+        return found
+
+    async def get_file_usage(self, **options: Unpack[CallOptions]) -> FileUsage:
+        """Show how much space the files of the account use."""
+        found: FileUsage = await self._call("GET", "/settings/files", options)
         return found
 
     async def get_routing(self, **options: Unpack[CallOptions]) -> Routing:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from hummdesk.core.errors import Invalid
 from hummdesk.server.api.call import Answer, Call
 from hummdesk.server.context import Payload, ServerContext
-from hummdesk.storage import accounts
+from hummdesk.storage import accounts, files
 
 
 async def get_settings(context: ServerContext, call: Call) -> Answer:
@@ -18,6 +18,11 @@ async def update_settings(context: ServerContext, call: Call) -> Answer:
     async with context.database.account(call.account_id) as tx:
         call.require_match((await accounts.locked(tx)).settings())
         return Answer((await accounts.update(tx, call.actor, **changes)).settings())
+
+
+async def get_file_usage(context: ServerContext, call: Call) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        return Answer((await files.usage(tx)).wire(context.settings.file_quota_bytes))
 
 
 def _changes(context: ServerContext, body: Payload) -> Payload:

@@ -413,6 +413,12 @@ export interface SettingsUpdate {
   readOnView?: "off" | "assignee";
 }
 
+/** The bytes of the account's files, with unfinished ones, and its quota, which is null without a limit. */
+export interface FileUsage {
+  bytes: number;
+  quotaBytes: number | null;
+}
+
 /** The settings of a team; null is that of the account. */
 export interface TeamRouting {
   teamId: string;
@@ -1582,6 +1588,11 @@ export abstract class Routes {
   /** Change settings of the account. */
   updateSettings(body: SettingsUpdate = {}, options?: CallOptions): Promise<AccountSettings> {
     return this.call("PATCH", path`/settings`, { body, ...options });
+  }
+
+  /** Show how much space the files of the account use. */
+  getFileUsage(options?: CallOptions): Promise<FileUsage> {
+    return this.call("GET", path`/settings/files`, options);
   }
 
   /** Show how waiting conversations are assigned. */

@@ -1,9 +1,10 @@
 // Settings of the account: the AI, name and retention.
 
 import type { AccountSettings, SettingsUpdate } from "@hummdesk/client/rest";
-import { t } from "@hummdesk/texts";
+import { number, t } from "@hummdesk/texts";
 import { useEdited } from "./editing";
 import { Form } from "./form";
+import { useLoaded } from "./loading";
 import { Page, Ready } from "./parts";
 
 export function useAccount() {
@@ -73,6 +74,38 @@ export function Ai() {
   );
 }
 
+const MIB = 1024 ** 2;
+const GIB = 1024 ** 3;
+
+function amount(bytes: number): string {
+  const [unit, size] = bytes < GIB ? (["megabyte", MIB] as const) : (["gigabyte", GIB] as const);
+  return number(bytes / size, { style: "unit", unit, maximumFractionDigits: 1 });
+}
+
+// How much of the quota the files of the account use.
+function FileUse() {
+  const usage = useLoaded("file usage", (rest) => rest.getFileUsage());
+  return (
+    <section aria-label={t("settings.account.files")}>
+      <h2>{t("settings.account.files")}</h2>
+      <Ready of={usage}>
+        {({ bytes, quotaBytes }) => (
+          <>
+            {quotaBytes !== null && (
+              <meter value={bytes} max={quotaBytes} high={0.9 * quotaBytes} aria-label={t("settings.account.files")} />
+            )}
+            <p>
+              {quotaBytes === null
+                ? t("settings.account.filesUsed", { used: amount(bytes) })
+                : t("settings.account.filesOf", { used: amount(bytes), quota: amount(quotaBytes) })}
+            </p>
+          </>
+        )}
+      </Ready>
+    </section>
+  );
+}
+
 function aiValues({ aiProvider, aiDailyTokens, aiDailyDollars, aiMinConfidence }: AccountSettings): AiValues {
   return {
     aiProvider: aiProvider ?? "",
@@ -126,6 +159,7 @@ export function Account() {
           />
         )}
       </Ready>
+      <FileUse />
     </Page>
   );
 }
