@@ -155,7 +155,7 @@ async def _draft(worker: WorkerContext, step: ClaimedStep, question: Question) -
     )
     if answered.fallback is not None:  # drafts of two providers in one table would prove nothing
         return replace(found, outcome="failed", confidence=None)
-    if draft.content is None:
+    if draft.content is None or draft.is_question:  # which answers nothing, and cannot be compared
         return found
     first = draft.citations[0] if draft.citations else None
     compared = comparison.compare(draft.content, question.reply, message.content)

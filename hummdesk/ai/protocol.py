@@ -208,6 +208,8 @@ class Draft:
     """What `content` is made of: of the embedded provider its sentences, of external models one quote of a source."""
     nearest: tuple[str, ...] = ()
     """If the provider abstains, ids of the articles that are nearest to the question, at most three."""
+    is_question: bool = False
+    """`content` asks the customer for what is missing, and answers nothing; it has no sources."""
     tone: Tone = "friendly"
     suggested_actions: tuple[str, ...] = ()
 
@@ -229,7 +231,8 @@ class Draft:
 
     def wire(self) -> dict[str, Any]:
         """`draft` in the payload of the event `ai_draft`."""
-        return {"content": self.content, "tone": self.tone, "suggestedActions": list(self.suggested_actions)}
+        shown = {"content": self.content, "tone": self.tone, "suggestedActions": list(self.suggested_actions)}
+        return shown | ({"question": True} if self.is_question else {})
 
 
 Show = Callable[[str], None]

@@ -58,7 +58,7 @@ def draft(source: TextIO, target: TextIO, settings: Settings, knowledge: Path) -
     async def answer(provider: Provider, message: IncomingMessage, context: Context) -> dict[str, Any]:
         draft = await provider.draft(message, context, known)
         return {
-            "outcome": draft.outcome,
+            "outcome": "question" if draft.is_question else draft.outcome,
             "content": draft.content,
             "confidence": draft.confidence,
             "sources": list(draft.sources),

@@ -12,7 +12,7 @@ from hummdesk.ai.protocol import Priority, Sentiment, Tone
 from hummdesk.core.categories import Category
 
 TAGS = tuple(LEXICON["tags"])
-OUTCOMES = ("answered", "not_in_sources", "needs_person", "unclear")
+OUTCOMES = ("answered", "clarify", "not_in_sources", "needs_person", "unclear")
 MAX_CONTENT = 6000
 MAX_SUMMARY = 2000
 MAX_QUOTE = 500

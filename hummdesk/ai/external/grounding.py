@@ -7,7 +7,7 @@ link, address or number that was not redacted, no markup and no part of the prom
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,6 +27,8 @@ MIN_QUOTE = 12
 _MARKUP = re.compile(r"</?[a-zA-Z!][^<>]{0,500}>|!?\[[^\]]*\]\s*\(")
 _SPACE = re.compile(r"\s+")
 _NAME = re.compile(r"\[\s*NAME_\d+\s*\]", re.IGNORECASE)
+_QUESTION_MARK = re.compile("[?？؟\u037e]")
+"""The last one is the Greek one."""
 _OMISSION = re.compile(r"\s*(?:…|\.\.\.|\[\s*(?:…|\.\.\.)\s*\])\s*")
 QUOTATION_MARKS = str.maketrans(dict.fromkeys('“”„«»‹›"', "'"))
 JOINERS = "\u200c\u200d"
@@ -113,11 +115,29 @@ class DraftChecks:
         allowed = {one for one in placeholders(self._input.customer) if not one.startswith("[LINK")}
         allowed = allowed.union(*(placeholders(self._input.sources[source].text) for source in sources))
         shown = _checked(content, self._input.prompt, allowed, self._redactor)
+        self._require_support(content, allowed, map(self._values, sources))
+        return shown
+
+    def check_question(self, content: str) -> str:
+        """Return a question to the customer, with its placeholders restored. It may repeat the customer's own facts.
+
+        Raises ProviderRefused if it may not be shown.
+        """
+        allowed = {one for one in placeholders(self._input.customer) if not one.startswith("[LINK")}
+        shown = _checked(content, self._input.prompt, allowed, self._redactor)
+        if not _QUESTION_MARK.search(shown):
+            raise Unsupported("The model's question to the customer is none")
+        customer = self._redactor.restore(self._input.customer, placeholders(self._input.customer))
+        known = frozenset(one for one in values(customer) if not one.startswith("promise:"))
+        self._require_support(content, allowed, [known])
+        return shown
+
+    def _require_support(self, content: str, allowed: set[str], known: Iterable[frozenset[str]]) -> None:
+        """Raises Unsupported. The customer's name may be any word, and is left out."""
         said = self._redactor.restore(_NAME.sub("", clean(content)), allowed)
-        fact = unsupported(said, map(self._values, sources))
+        fact = unsupported(said, known)
         if fact is not None:
             raise Unsupported(f"The model's draft has {NAMES[fact.kind]} that none of its sources has")
-        return shown
 
     def _values(self, source: str) -> frozenset[str]:
         if source not in self._known:

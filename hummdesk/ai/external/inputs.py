@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from hummdesk.ai.external.grounding import InputSource, ModelInput, clean
 from hummdesk.ai.external.prompts import Prompt
 from hummdesk.ai.message_text import message_text
@@ -50,7 +48,9 @@ class DraftInput:
                 )
                 for source in self.data["sources"]
             },
-            customer=orjson.dumps([self.data["customer"], self.data["earlier"], self.data["message"]]).decode(),
+            customer="\n".join(
+                [self.data["customer"] or "", *(turn["text"] for turn in self.data["earlier"]), self.data["message"]]
+            ),
         )
 
 

@@ -20,6 +20,7 @@ from hummdesk.ai.external.grounding import CitedSource, Unsupported
 from hummdesk.ai.external.own_categories import with_categories
 from hummdesk.ai.external.request_templates import RequestTemplate, RequestTemplates
 from hummdesk.ai.protocol import (
+    Citation,
     Classification,
     Context,
     Draft,
@@ -115,15 +116,23 @@ class ExternalProvider:
         is_streamed = self._is_streaming and show is not show_nothing
         on_text = DraftRelease(checks.check, show).feed if is_streamed else None
         answer = await self._ask(self._templates.draft, model_input.data, on_text=on_text)
-        if answer["outcome"] != "answered":
+        if answer["outcome"] in ABSTENTIONS:
             return _abstention(answer, ABSTENTIONS[answer["outcome"]])
-        cited = [CitedSource(**source) for source in answer["sources"]]
         try:
-            content, quoted = checks.check(answer["content"], cited), checks.quoted(cited)
+            if answer["outcome"] == "clarify":
+                return _question(answer, checks.check_question(answer["content"]))
+            return self._answer(answer, checks, model_input.citations)
         except Unsupported as unsupported:
             log.warning("ai_draft.unsupported", extra={"provider": self.name, "reason": str(unsupported)})
             return _abstention(answer, str(unsupported))
-        citations = tuple(model_input.citations[source.id] for source in quoted)
+
+    def _answer(
+        self, answer: Mapping[str, Any], checks: grounding.DraftChecks, sources: Mapping[str, Citation]
+    ) -> Draft:
+        """Raises ProviderRefused, and Unsupported if the sources do not say what the answer says."""
+        cited = [CitedSource(**source) for source in answer["sources"]]
+        content, quoted = checks.check(answer["content"], cited), checks.quoted(cited)
+        citations = tuple(sources[source.id] for source in quoted)
         return Draft(
             content=content,
             confidence=answer["confidence"],
@@ -231,6 +240,16 @@ class _InvalidAnswer(ProviderError):
         super().__init__("the answer does not match the schema", code="unusable")
         self.text = text
         self.errors = errors
+
+
+def _question(answer: Mapping[str, Any], content: str) -> Draft:
+    return Draft(
+        content=content,
+        confidence=answer["confidence"],
+        reasoning="Asks the customer for what the answer depends on",
+        is_question=True,
+        tone=answer["tone"],
+    )
 
 
 def _abstention(answer: Mapping[str, Any], reason: str) -> Draft:

@@ -96,9 +96,12 @@ class AIClassification(OfMessage):
 
 
 class Draft(TypedDict):
+    """With `question`, `content` asks the customer for a detail on which the answer depends, and cites nothing."""
+
     content: str
     tone: Tone
     suggestedActions: list[str]
+    question: NotRequired[bool]
 
 
 class Citation(TypedDict):

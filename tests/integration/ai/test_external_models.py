@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from hummdesk.ai.automatic import WAIT, Case, decide
 from hummdesk.ai.external.client import CompletionRequest
 from hummdesk.ai.external.prompts import load_prompt
 from hummdesk.ai.protocol import (
@@ -109,6 +110,17 @@ async def test_draft_that_its_sources_do_not_support_is_an_abstention_with_reaso
     assert (draft.outcome, draft.content, draft.citations, draft.quotes) == ("abstained", None, (), ())
     assert reason in draft.reasoning
     assert model.outcomes == ["ok"], "the answer is paid for"
+
+
+async def test_question_to_the_customer_is_a_draft_without_sources(api: FakeApi, model: RecordedModel) -> None:
+    question = DRAFT | {"outcome": "clarify", "sources": [], "content": "Hi [NAME_1], which order is it?"}
+    api.respond_with(answer(question), answer(question | {"content": "Do you mean the one for 12 dollars?"}))
+    draft = await model.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE, show=lambda text: pytest.fail(text))
+    assert (draft.outcome, draft.content, draft.citations) == ("done", "Hi Hugo Marchetti, which order is it?", ())
+    assert draft.wire()["question"] is True
+    assert decide(Case(thresholds={"billing": 0.0}, category="billing", sentiment="neutral"), draft) == WAIT
+    invented = await model.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE)
+    assert (invented.outcome, "question" in invented.wire()) == ("abstained", False)
 
 
 async def test_request_has_model_schema_limits_and_cacheable_prompt(api: FakeApi, model: RecordedModel) -> None:

@@ -117,6 +117,27 @@ def test_quote_is_restored(checks: DraftChecks) -> None:
     assert checks.quote(CitedSource("S2", "Status: [LINK_2] ")) == "Status: https://status.example"
 
 
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ("Is it the order for 500 EUR?", "Is it the order for 500 EUR?"),
+        ("Should we write to [EMAIL_1]?", "Should we write to jo@home.example?"),
+        ("Is it more than 20 EUR?", None),
+        ("Please wait.", None),
+        ("We refund it. Which order is it?", None),
+        ("Did you see [LINK_3]?", None),
+    ],
+)
+def test_question_to_the_customer_may_have_the_customers_own_facts(
+    checks: DraftChecks, content: str, shown: str | None
+) -> None:
+    if shown is not None:
+        assert checks.check_question(content) == shown
+        return
+    with pytest.raises(ProviderRefused):
+        checks.check_question(content)
+
+
 @pytest.mark.parametrize("cited", [[], [CitedSource("S9", "Refunds take five working days")]])
 def test_draft_without_known_source_is_refused(checks: DraftChecks, cited: list[CitedSource]) -> None:
     with pytest.raises(ProviderRefused) as refused:

@@ -388,10 +388,12 @@ export interface AIClassification {
   fallback?: string;
 }
 
+/** With `question`, `content` asks the customer for a detail on which the answer depends, and cites nothing. */
 export interface Draft {
   content: string;
   tone: "formal" | "friendly" | "empathetic" | "professional";
   suggestedActions: Array<string>;
+  question?: boolean;
 }
 
 /** A source of a draft. For a past answer, `title` is the question and `id` that of the agent's message. */

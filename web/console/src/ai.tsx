@@ -88,7 +88,7 @@ export function DraftCard({ thread, conversationId }: { thread: Thread; conversa
 function Shown({ thread, draft }: { thread: Thread; draft: Draft }) {
   const store = useStore();
   const { conversationId } = draft;
-  const { content, suggestedActions } = draft.draft;
+  const { content, suggestedActions, question } = draft.draft;
   useEffect(() => markDraft(store, draft, "shown"), []);
   const dismiss = () => {
     store.dismissDraft(draft.messageId);
@@ -104,7 +104,7 @@ function Shown({ thread, draft }: { thread: Thread; draft: Draft }) {
     <section class={`draft ${thread.isDraftStale ? "stale" : ""}`} aria-label={t("console.ai.draft")}>
       <header class="draft-head">
         <Icon name="spark" />
-        <h2>{t("console.ai.suggestedReply")}</h2>
+        <h2>{t(question ? "console.ai.suggestedQuestion" : "console.ai.suggestedReply")}</h2>
         <span class="draft-confidence">{basis(draft)}</span>
         {thread.isDraftStale && (
           <span class="stale-mark">

@@ -422,9 +422,12 @@ class AIClassification(TypedDict):
 
 
 class Draft(TypedDict):
+    """With `question`, `content` asks the customer for a detail on which the answer depends, and cites nothing."""
+
     content: str
     tone: Literal["formal", "friendly", "empathetic", "professional"]
     suggestedActions: list[str]
+    question: NotRequired[bool]
 
 
 class Citation(TypedDict):
