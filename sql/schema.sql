@@ -114,6 +114,10 @@ CREATE TABLE accounts (
     widget_look jsonb NOT NULL DEFAULT '{}',
     -- Whether messages are read when their assignee looks at them: `off` or `assignee`.
     read_on_view text NOT NULL DEFAULT 'off',
+    -- What external models are told when they draft.
+    ai_company text NOT NULL DEFAULT '',
+    ai_voice text NOT NULL DEFAULT '',
+    ai_policies text NOT NULL DEFAULT '',
     CONSTRAINT accounts_pkey PRIMARY KEY (account_id),
     CONSTRAINT accounts_name_present CHECK (name <> ''),
     CONSTRAINT accounts_retention_days_positive CHECK (retention_days > 0),
@@ -123,7 +127,9 @@ CREATE TABLE accounts (
     CONSTRAINT accounts_ai_min_confidence_a_share CHECK (ai_min_confidence BETWEEN 0 AND 1),
     CONSTRAINT accounts_widget_look_bounded
         CHECK (jsonb_typeof(widget_look) = 'object' AND octet_length(widget_look::text) <= 32768),
-    CONSTRAINT accounts_read_on_view_known CHECK (read_on_view IN ('off', 'assignee'))
+    CONSTRAINT accounts_read_on_view_known CHECK (read_on_view IN ('off', 'assignee')),
+    CONSTRAINT accounts_ai_profile_bounded
+        CHECK (octet_length(ai_company) + octet_length(ai_voice) + octet_length(ai_policies) <= 49152)
 );
 
 ------------------------------------------------------------------------------------------------------------- people
@@ -3035,7 +3041,7 @@ GRANT UPDATE (waiting_since) ON conversations TO hummdesk_app;
 -- Admins change what belongs to their account, by web processes, column by column.
 GRANT UPDATE (
         name, ai_provider, widget_origins, retention_days, ai_daily_tokens, ai_daily_dollars, ai_min_confidence, widget_look,
-        read_on_view
+        read_on_view, ai_company, ai_voice, ai_policies
     )
     ON accounts TO hummdesk_app;
 GRANT INSERT (account_id, id, email, name, role, skills), UPDATE (email, name, role, active, skills)

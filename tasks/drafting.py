@@ -1,6 +1,7 @@
 """Asking the provider of an account for a draft, for an AI run or a simulation."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from uuid import UUID
 
 from hummdesk.ai import knowledge_base
@@ -27,5 +28,7 @@ async def ask_for_draft(
 ) -> ProviderAnswer[Draft]:
     """Ask the provider of an account for a draft from its knowledge; `without`: past answers that are left out."""
     queries = [query.text for query in queries_of(one_line(message_text(message)), context.history)]
+    if worker.providers.name_for(request) != "embedded":
+        context = replace(context, profile=await knowledge_base.profile(worker.database, request.account_id))
     known = await knowledge_base.find(worker.database, request.account_id, queries, without=without)
     return await worker.providers.ask(request, lambda provider: provider.draft(message, context, known, show=show))

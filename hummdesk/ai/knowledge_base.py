@@ -5,15 +5,16 @@ The only module that connects the AI with storage.
 
 import asyncio
 from collections.abc import Collection
+from dataclasses import asdict
 from itertools import takewhile
 from uuid import UUID
 
 from hummdesk.ai import answer_extraction
 from hummdesk.ai.answer_extraction import AgentReply
 from hummdesk.ai.embedded.embedding import MODEL, embed
-from hummdesk.ai.protocol import Article, CannedReply, Knowledge, PastAnswer
+from hummdesk.ai.protocol import Article, CannedReply, Knowledge, PastAnswer, Profile
 from hummdesk.core import metrics
-from hummdesk.storage import knowledge, past_answers
+from hummdesk.storage import ai_profiles, knowledge, past_answers
 from hummdesk.storage.database import Database
 from hummdesk.storage.past_answers import LearnedReply, Reply
 
@@ -23,6 +24,10 @@ MAX_PAST_ANSWERS = 5
 """Past answers that `find` returns in addition."""
 SEARCHED_PAST_ANSWERS = 2_000
 """Newest past answers of an account that are searched: each costs a search 5 µs."""
+
+EXAMPLE_REPLIES = 3
+MAX_EXAMPLE = 600
+"""Characters of a reply that is an example."""
 
 BATCH = 20
 """Sources of each kind that are indexed, and replies that are read, in one transaction: about 0.2 s."""
@@ -52,6 +57,13 @@ async def find(
             for one in past
         ),
     )
+
+
+async def profile(database: Database, account_id: UUID) -> Profile:
+    """Return what the account wants external models to know, with replies that it has sent from drafts."""
+    async with database.account(account_id) as tx:
+        stored = await ai_profiles.profile(tx, replies=EXAMPLE_REPLIES, longest=MAX_EXAMPLE)
+    return Profile() if stored is None else Profile(**asdict(stored))
 
 
 async def learn(database: Database, account_id: UUID) -> bool:

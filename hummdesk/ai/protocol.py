@@ -79,6 +79,17 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What an account wants external models to know when they draft. No facts: those are in its knowledge."""
+
+    company: str = ""
+    voice: str = ""
+    policies: str = ""
+    replies: tuple[str, ...] = ()
+    """Examples of replies that its agents have sent from drafts, free of their customers' data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Facts about the conversation and its account."""
 
@@ -93,6 +104,8 @@ class Context:
     """Corrections of similar messages, the most similar first; only for a classification."""
     categories: tuple[OwnCategory, ...] = ()
     """The account's own categories; none: the built-in ones. Only for a classification."""
+    profile: Profile = Profile()
+    """Only for a draft of an external model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,21 @@ def threshold_command(home: Path, account: UUID | None, confidence: str | None) 
         click.echo(line)
 
 
+@ai_command.command("profile")
+@home_option
+@click.option("--account", type=click.UUID, required=True, help="Id of the account.")
+@click.option("--company", metavar="TEXT", help="What the company is and does.")
+@click.option("--voice", metavar="TEXT", help="How it writes to its customers.")
+@click.option("--policies", metavar="TEXT", help="What each reply must follow.")
+def profile_command(home: Path, account: UUID, company: str | None, voice: str | None, policies: str | None) -> None:
+    """Show or set what external models are told about an account when they draft; an empty TEXT removes one."""
+    from hummdesk.operator import ai_profiles
+
+    texts = {"company": company, "voice": voice, "policies": policies}
+    for line in asyncio.run(ai_profiles.profile(settings_of(home), account, **texts)):
+        click.echo(line)
+
+
 @ai_command.command("budget")
 @home_option
 @click.option("--account", type=click.UUID, help="Id of the account.  [all are shown]")

@@ -64,6 +64,10 @@ class Account:
     ai_daily_dollars: Decimal | None
     ai_min_confidence: float | None
     """The least confidence of a draft that is shown, 0 to 1; None: the default, no minimum."""
+    ai_company: str
+    """What external models are told when they draft: about the company, its voice and its policies."""
+    ai_voice: str
+    ai_policies: str
     widget_origins: tuple[str, ...]
     """Origins of the pages that may show the widget; `self` is the server's own."""
     widget_look: Look
@@ -86,6 +90,9 @@ class Account:
             "aiDailyTokens": self.ai_daily_tokens,
             "aiDailyDollars": None if self.ai_daily_dollars is None else float(self.ai_daily_dollars),
             "aiMinConfidence": self.ai_min_confidence,
+            "aiCompany": self.ai_company,
+            "aiVoice": self.ai_voice,
+            "aiPolicies": self.ai_policies,
             "widgetOrigins": list(self.widget_origins),
             "widgetLook": self.widget_look,
             "retentionDays": self.retention_days,
@@ -148,6 +155,9 @@ async def update(tx: Transaction, actor: Person | None, **changes: Any) -> Accou
             ai_daily_tokens=new.ai_daily_tokens,
             ai_daily_dollars=new.ai_daily_dollars,
             ai_min_confidence=new.ai_min_confidence,
+            ai_company=new.ai_company,
+            ai_voice=new.ai_voice,
+            ai_policies=new.ai_policies,
             widget_origins=list(new.widget_origins),
             widget_look=orjson.dumps(new.widget_look).decode(),
             retention_days=new.retention_days,

@@ -515,7 +515,8 @@ TABLES: tuple[Table, ...] = (
         scope="account",
         columns=columns(
             "account_id name created_at ai_provider widget_origins passes_revoked_at retention_days erased_before "
-            "ai_daily_tokens ai_daily_dollars disabled_at ai_min_confidence widget_look read_on_view"
+            "ai_daily_tokens ai_daily_dollars disabled_at ai_min_confidence widget_look read_on_view ai_company "
+            "ai_voice ai_policies"
         ),
     ),
 )

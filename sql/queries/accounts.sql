@@ -7,6 +7,9 @@ SELECT
     ai_daily_tokens,
     ai_daily_dollars,
     ai_min_confidence,
+    ai_company,
+    ai_voice,
+    ai_policies,
     widget_origins,
     widget_look,
     retention_days,
@@ -25,6 +28,9 @@ SELECT
     ai_daily_tokens,
     ai_daily_dollars,
     ai_min_confidence,
+    ai_company,
+    ai_voice,
+    ai_policies,
     widget_origins,
     widget_look,
     retention_days,
@@ -58,7 +64,7 @@ LIMIT 1;
 INSERT INTO accounts (account_id, name)
 VALUES (current_account(), :name);
 
--- name: change(name, ai_provider, ai_daily_tokens, ai_daily_dollars, ai_min_confidence, widget_origins, widget_look, retention_days, read_on_view)!
+-- name: change(name, ai_provider, ai_daily_tokens, ai_daily_dollars, ai_min_confidence, ai_company, ai_voice, ai_policies, widget_origins, widget_look, retention_days, read_on_view)!
 -- Change the settings of the account of the transaction.
 UPDATE accounts
 SET
@@ -67,6 +73,9 @@ SET
     ai_daily_tokens = :ai_daily_tokens,
     ai_daily_dollars = :ai_daily_dollars,
     ai_min_confidence = :ai_min_confidence,
+    ai_company = :ai_company,
+    ai_voice = :ai_voice,
+    ai_policies = :ai_policies,
     widget_origins = :widget_origins,
     widget_look = :widget_look::jsonb,
     retention_days = :retention_days,

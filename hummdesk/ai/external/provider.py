@@ -18,6 +18,7 @@ from hummdesk.ai.external.client import Completion, CompletionRequest, ModelClie
 from hummdesk.ai.external.draft_release import DraftRelease
 from hummdesk.ai.external.grounding import CitedSource, Unsupported
 from hummdesk.ai.external.own_categories import with_categories
+from hummdesk.ai.external.profiles import with_profile
 from hummdesk.ai.external.request_templates import RequestTemplate, RequestTemplates
 from hummdesk.ai.protocol import (
     Citation,
@@ -115,7 +116,8 @@ class ExternalProvider:
         checks = grounding.DraftChecks(model_input.for_checks(self._templates.draft.prompt), redactor)
         is_streamed = self._is_streaming and show is not show_nothing
         on_text = DraftRelease(checks.check, show).feed if is_streamed else None
-        answer = await self._ask(self._templates.draft, model_input.data, on_text=on_text)
+        template = with_profile(self._templates.draft, context.profile)
+        answer = await self._ask(template, model_input.data, on_text=on_text)
         if answer["outcome"] in ABSTENTIONS:
             return _abstention(answer, ABSTENTIONS[answer["outcome"]])
         try:

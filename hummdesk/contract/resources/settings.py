@@ -17,6 +17,8 @@ MAX_DAYS = 36_500
 MAX_TITLE = 60
 MAX_GREETING = 200
 MAX_RULES = 3
+MAX_PROFILE = 2_000
+MAX_POLICIES = 8_000
 PRE_CHAT = ("off", "optional", "required")
 
 
@@ -85,8 +87,9 @@ class FileUsage(Schema):
 class SettingsUpdate(Update):
     """What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited.
 
-    A draft with less confidence than `aiMinConfidence` is not shown. `widgetLook` replaces the whole look. `readOnView`
-    says whether an agent's view of an assigned conversation marks it as read.
+    A draft with less confidence than `aiMinConfidence` is not shown. External models draft with `aiCompany`, `aiVoice`
+    and `aiPolicies`: what the company is, how it writes and what each reply follows. `widgetLook` replaces the whole
+    look. `readOnView` says whether an agent's view of an assigned conversation marks it as read.
     """
 
     name = Text(shortest=1, longest=MAX_NAME)
@@ -94,6 +97,9 @@ class SettingsUpdate(Update):
     aiDailyTokens = Integer(least=0, most=MAX_TOKENS, allow_none=True, attribute="ai_daily_tokens")
     aiDailyDollars = Number(most=MAX_DOLLARS, allow_none=True, attribute="ai_daily_dollars")
     aiMinConfidence = Number(most=1, allow_none=True, attribute="ai_min_confidence")
+    aiCompany = Text(longest=MAX_PROFILE, attribute="ai_company")
+    aiVoice = Text(longest=MAX_PROFILE, attribute="ai_voice")
+    aiPolicies = Text(longest=MAX_POLICIES, attribute="ai_policies")
     widgetOrigins = BoundedList(_origin(), most=MAX_ORIGINS, attribute="widget_origins")
     widgetLook = fields.Nested(WidgetLook(), allow_none=True, attribute="widget_look")
     retentionDays = Integer(least=1, most=MAX_DAYS, allow_none=True, attribute="retention_days")
@@ -106,6 +112,9 @@ class AccountSettings(Schema):
     aiDailyTokens = Integer(least=0, most=2**63 - 1, required=True, allow_none=True)
     aiDailyDollars = Number(most=1e99, required=True, allow_none=True)
     aiMinConfidence = Number(most=1, required=True, allow_none=True)
+    aiCompany = Text(longest=10_000, required=True)
+    aiVoice = Text(longest=10_000, required=True)
+    aiPolicies = Text(longest=10_000, required=True)
     widgetOrigins = ListOf(Text(longest=10_000), required=True)
     widgetLook = fields.Nested(WidgetLook(), required=True)
     retentionDays = Integer(least=1, most=2**31 - 1, required=True, allow_none=True)

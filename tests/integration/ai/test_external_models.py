@@ -18,6 +18,7 @@ from hummdesk.ai.protocol import (
     Correction,
     IncomingMessage,
     Knowledge,
+    Profile,
     ProviderError,
     ProviderRefused,
     Quote,
@@ -110,6 +111,17 @@ async def test_draft_that_its_sources_do_not_support_is_an_abstention_with_reaso
     assert (draft.outcome, draft.content, draft.citations, draft.quotes) == ("abstained", None, (), ())
     assert reason in draft.reasoning
     assert model.outcomes == ["ok"], "the answer is paid for"
+
+
+async def test_profile_of_the_account_is_in_the_system_prompt(api: FakeApi, model: RecordedModel) -> None:
+    api.respond_with(answer(DRAFT))
+    context = replace(CONTEXT, profile=Profile(voice="Short and dry", replies=("It is in stock.",)))
+    await model.provider.draft(MESSAGE, context, KNOWLEDGE)
+    assert api.system_text().startswith(load_prompt("draft").text)
+    assert '{"voice":"Short and dry","replies":["It is in stock."]}' in api.system_text()
+    assert "in stock" not in json.dumps(api.input_data())
+    if api.protocol == "anthropic":
+        assert [block["cache_control"] for block in api.requests[0]["system"]] == [{"type": "ephemeral"}] * 2
 
 
 async def test_question_to_the_customer_is_a_draft_without_sources(api: FakeApi, model: RecordedModel) -> None:

@@ -214,6 +214,14 @@ def test_settings_that_commands_change_are_in_the_audit_log(account: str, settin
         ("system", "account.updated", "ai_min_confidence"),
     ]
     assert shown["aiMinConfidence"] == 0.6
+    assert "company: We sell boots" in run("ai", "profile", "--account", account, "--company", " We sell boots")
+    assert ask("account", "show", account)["aiCompany"] == "We sell boots"
+    assert run("ai", "profile", "--account", account, "--company", "", "--voice", "Short").splitlines() == [
+        "company: -",
+        "voice: Short",
+        "policies: -",
+    ]
+    assert "more than 8000" in refusal("ai", "profile", "--account", account, "--policies", "x" * 8001)
     assert "none (default)" in run("ai", "threshold", "--account", account, "default")
     for wrong in ("1.5", "-1", "nan", "much"):
         assert "not a number from 0 to 1" in refusal("ai", "threshold", "--account", account, "--", wrong)

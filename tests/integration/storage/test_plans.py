@@ -609,6 +609,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         {"lessons": json.dumps([{"message_id": str(md5(f"{BUSY}/8")), "question": "Question", "answer": "Answer"}])},
         1,
     ),
+    ("ai_profiles.profile", {"replies": 3, "longest": 600}, KEPT),
     ("past_answers.beyond_newest", {"newest": 2_000}, KEPT),
     ("past_answers.remove_answers", {"message_ids": [md5(f"{md5('2conversation7')}/2")]}, 2),
     ("past_answers.unlearned_accounts", {"limit": 20}, 1_000),

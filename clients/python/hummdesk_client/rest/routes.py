@@ -424,6 +424,9 @@ class AccountSettings(TypedDict):
     aiDailyTokens: int | None
     aiDailyDollars: float | None
     aiMinConfidence: float | None
+    aiCompany: str
+    aiVoice: str
+    aiPolicies: str
     widgetOrigins: list[str]
     widgetLook: WidgetLook
     retentionDays: int | None
@@ -431,13 +434,16 @@ class AccountSettings(TypedDict):
 
 
 class SettingsUpdate(TypedDict):
-    """What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited. A draft with less confidence than `aiMinConfidence` is not shown. `widgetLook` replaces the whole look. `readOnView` says whether an agent's view of an assigned conversation marks it as read."""
+    """What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited. A draft with less confidence than `aiMinConfidence` is not shown. External models draft with `aiCompany`, `aiVoice` and `aiPolicies`: what the company is, how it writes and what each reply follows. `widgetLook` replaces the whole look. `readOnView` says whether an agent's view of an assigned conversation marks it as read."""
 
     name: NotRequired[str]
     aiProvider: NotRequired[Literal["embedded", "anthropic", "openai"] | None]
     aiDailyTokens: NotRequired[int | None]
     aiDailyDollars: NotRequired[float | None]
     aiMinConfidence: NotRequired[float | None]
+    aiCompany: NotRequired[str]
+    aiVoice: NotRequired[str]
+    aiPolicies: NotRequired[str]
     widgetOrigins: NotRequired[list[str]]
     widgetLook: NotRequired[WidgetLook | None]
     retentionDays: NotRequired[int | None]

@@ -394,19 +394,25 @@ export interface AccountSettings {
   aiDailyTokens: number | null;
   aiDailyDollars: number | null;
   aiMinConfidence: number | null;
+  aiCompany: string;
+  aiVoice: string;
+  aiPolicies: string;
   widgetOrigins: Array<string>;
   widgetLook: WidgetLook;
   retentionDays: number | null;
   readOnView: "off" | "assignee";
 }
 
-/** What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited. A draft with less confidence than `aiMinConfidence` is not shown. `widgetLook` replaces the whole look. `readOnView` says whether an agent's view of an assigned conversation marks it as read. */
+/** What is to be changed. null is the server's default, for `retentionDays` no limit; a budget of 0 is unlimited. A draft with less confidence than `aiMinConfidence` is not shown. External models draft with `aiCompany`, `aiVoice` and `aiPolicies`: what the company is, how it writes and what each reply follows. `widgetLook` replaces the whole look. `readOnView` says whether an agent's view of an assigned conversation marks it as read. */
 export interface SettingsUpdate {
   name?: string;
   aiProvider?: "embedded" | "anthropic" | "openai" | null;
   aiDailyTokens?: number | null;
   aiDailyDollars?: number | null;
   aiMinConfidence?: number | null;
+  aiCompany?: string;
+  aiVoice?: string;
+  aiPolicies?: string;
   widgetOrigins?: Array<string>;
   widgetLook?: WidgetLook | null;
   retentionDays?: number | null;

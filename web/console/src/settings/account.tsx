@@ -17,18 +17,28 @@ interface AiValues {
   aiDailyTokens: string;
   aiDailyDollars: string;
   aiMinConfidence: string;
+  aiCompany: string;
+  aiVoice: string;
+  aiPolicies: string;
 }
 
 const PROVIDERS = ["embedded", "anthropic", "openai"] as const;
 
 export function Ai() {
   const edited = useAccount();
-  const changes = ({ aiProvider, aiDailyTokens, aiDailyDollars, aiMinConfidence }: AiValues): SettingsUpdate =>
+  const changes = ({
+    aiProvider,
+    aiDailyTokens,
+    aiDailyDollars,
+    aiMinConfidence,
+    ...profile
+  }: AiValues): SettingsUpdate =>
     ({
       aiProvider: aiProvider || null,
       aiDailyTokens: aiDailyTokens === "" ? null : Number(aiDailyTokens),
       aiDailyDollars: aiDailyDollars === "" ? null : Number(aiDailyDollars),
       aiMinConfidence: aiMinConfidence === "" ? null : Number(aiMinConfidence),
+      ...profile,
     }) as SettingsUpdate;
   return (
     <Page title={t("console.settings.ai")} lead={t("settings.ai.lead")}>
@@ -60,6 +70,15 @@ export function Ai() {
                 hint: t("settings.ai.minConfidenceHint"),
                 kind: "number",
               },
+              {
+                name: "aiCompany",
+                label: "settings.ai.company",
+                hint: t("settings.ai.companyHint"),
+                kind: "long",
+                longest: 2000,
+              },
+              { name: "aiVoice", label: "settings.ai.voice", kind: "long", longest: 2000 },
+              { name: "aiPolicies", label: "settings.ai.policies", kind: "long", longest: 8000 },
             ]}
             initial={aiValues(account)}
             submit={t("settings.save")}
@@ -106,12 +125,16 @@ function FileUse() {
   );
 }
 
-function aiValues({ aiProvider, aiDailyTokens, aiDailyDollars, aiMinConfidence }: AccountSettings): AiValues {
+function aiValues(settings: AccountSettings): AiValues {
+  const { aiProvider, aiDailyTokens, aiDailyDollars, aiMinConfidence, aiCompany, aiVoice, aiPolicies } = settings;
   return {
     aiProvider: aiProvider ?? "",
     aiDailyTokens: String(aiDailyTokens ?? ""),
     aiDailyDollars: String(aiDailyDollars ?? ""),
     aiMinConfidence: String(aiMinConfidence ?? ""),
+    aiCompany,
+    aiVoice,
+    aiPolicies,
   };
 }
 
