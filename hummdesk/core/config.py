@@ -280,8 +280,12 @@ class Settings:
     ai_draft_seconds: float = setting(30.0, "timeout for a draft by an external model", minimum=0.1)
     ai_effort: str = setting(
         "low",
-        "reasoning effort requested from an external model; `default`: send none, for models without this option",
-        choices=("default", "low", "medium", "high"),
+        "reasoning effort requested from an external model; `default`: request none, for models without this option; "
+        "`none`: no reasoning, where the model is known to have it, else `low`",
+        choices=("default", "none", "low", "medium", "high"),
+    )
+    ai_classify_effort: str = setting(
+        "none", "the same for classifications", choices=("default", "none", "low", "medium", "high")
     )
     ai_streaming: str = setting(
         "on",

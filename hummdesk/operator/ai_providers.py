@@ -21,6 +21,7 @@ HEADINGS = (
     "fallbacks",
     "over budget",
     "input",
+    "cached",
     "output",
     "dollars",
     "unpriced",
@@ -54,7 +55,8 @@ async def costs(settings: Settings, *, days: int, as_json: bool) -> list[str]:
 
 
 def _row(one: Costs) -> tuple[str, ...]:
-    figures = (one.calls, one.failures, one.fallbacks, one.over_budget, one.input_tokens, one.output_tokens)
+    tokens = (one.input_tokens, one.cached_tokens, one.output_tokens)
+    figures = (one.calls, one.failures, one.fallbacks, one.over_budget, *tokens)
     dollars = "unknown" if one.cost_usd is None else f"{one.cost_usd:.4f}"
     return (one.name, one.model, *map(str, figures), dollars, str(one.unpriced), str(one.median_milliseconds))
 

@@ -1,6 +1,7 @@
 """The command that checks a deployment, and says what to change."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -56,11 +57,28 @@ async def findings(settings: Settings, url: str | None) -> list[Finding]:
     from hummdesk.storage import checks as storage
     from hummdesk.storage.file_checks import file_findings
 
-    checks = [storage.database_findings(settings), bus.check(settings), asyncio.to_thread(file_findings, settings)]
+    checks: list[Awaitable[list[Finding]]] = [asyncio.to_thread(price_findings, settings)]
+    checks += [storage.database_findings(settings), bus.check(settings), asyncio.to_thread(file_findings, settings)]
     if url is not None:
         checks.append(asyncio.to_thread(proxy_findings, settings, url))
     found = [finding for group in await asyncio.gather(*checks) for finding in group]
     return sorted(dict.fromkeys(found), key=lambda finding: finding.severity)
+
+
+def price_findings(settings: Settings) -> list[Finding]:
+    """Check that the models of usable external providers have prices: without one, budgets in dollars do not hold."""
+    from hummdesk.ai.external.pricing import load_prices, unpriced
+
+    prices = load_prices(settings.ai_prices)
+    return [
+        Finding(
+            "AI prices",
+            f"the price of {', '.join(kinds)} tokens of {model} is unknown, so that its cost counts towards no budget",
+            "add it to the file of AI_PRICES; it is 0 for an own server",
+        )
+        for name in settings.providers[1:]
+        for model, kinds in unpriced(prices, name, settings).items()
+    ]
 
 
 def record(finding: Finding) -> dict[str, object]:

@@ -31,6 +31,8 @@ class Costs:
     over_budget: int
     """Calls that were not made because the daily budget was used up; the others do not count them."""
     input_tokens: int
+    cached_tokens: int
+    """Of `input_tokens`, those that the provider has read from its cache."""
     output_tokens: int
     cost_usd: Decimal | None
     unpriced: int

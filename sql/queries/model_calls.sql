@@ -58,6 +58,7 @@ SELECT
     count(*) FILTER (WHERE ai_calls.fallback AND ai_calls.outcome <> 'budget_exhausted') AS fallbacks,
     count(*) FILTER (WHERE ai_calls.outcome = 'budget_exhausted') AS over_budget,
     sum(ai_calls.input_tokens + ai_calls.cache_read_tokens + ai_calls.cache_write_tokens) AS input_tokens,
+    sum(ai_calls.cache_read_tokens) AS cached_tokens,
     sum(ai_calls.output_tokens) AS output_tokens,
     sum(ai_calls.cost_usd) AS cost_usd,
     count(*) FILTER (WHERE ai_calls.cost_usd IS NULL AND ai_calls.input_tokens > 0) AS unpriced,

@@ -18,11 +18,14 @@ STOP_REASONS: dict[str | None, Literal["end", "length", "refusal"]] = {
 }
 
 
+WITHOUT_THINKING = ("claude-haiku-5-5",)
+"""Models whose thinking can be disabled; others refuse the request (platform.claude.com, thinking)."""
+
+
 class AnthropicClient:
     provider = "anthropic"
 
     def __init__(self, settings: Settings) -> None:
-        self._effort = {} if settings.ai_effort == "default" else {"effort": settings.ai_effort}
         self._client = anthropic.AsyncAnthropic(
             api_key=settings.anthropic_api_key,
             base_url=settings.anthropic_base_url or None,
@@ -31,7 +34,10 @@ class AnthropicClient:
         )
 
     async def complete(self, request: CompletionRequest, on_text: OnText | None = None) -> Completion:
-        output: Any = {"format": {"type": "json_schema", "schema": request.schema}, **self._effort}
+        output: Any = {"format": {"type": "json_schema", "schema": request.schema}}
+        is_without = request.effort == "none" and request.model.startswith(WITHOUT_THINKING)
+        if request.effort != "default" and not is_without:
+            output["effort"] = "low" if request.effort == "none" else request.effort
         messages: Any = [{"role": role, "content": text} for role, text in request.turns]
         parameters: dict[str, Any] = {
             "model": request.model,
@@ -45,6 +51,8 @@ class AnthropicClient:
             "messages": messages,
             "output_config": output,
         }
+        if is_without:
+            parameters["thinking"] = {"type": "disabled"}
         with translate_sdk_errors(anthropic):
             if on_text is None:
                 return _completion(await self._client.messages.create(**parameters))

@@ -12,6 +12,8 @@ from hummdesk.core.models import TokenUsage
 
 Role = Literal["user", "assistant"]
 OnText = Callable[[str], None]
+Effort = Literal["default", "none", "low", "medium", "high"]
+"""Of the reasoning before the answer; `default`: the request says nothing about it."""
 
 RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})
 """Beside 500 and above; the same as in the retries of both official SDKs."""
@@ -32,6 +34,7 @@ class CompletionRequest:
     schema: dict[str, Any]
     """JSON Schema of the answer."""
     max_tokens: int
+    effort: Effort = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,18 @@
 """An external model with everything that requests to it need: client, prompts, prices."""
 
 import importlib
+import logging
 from collections.abc import Callable
 
 from hummdesk.ai.external.client import ModelClient
-from hummdesk.ai.external.pricing import load_prices
+from hummdesk.ai.external.pricing import load_prices, unpriced
 from hummdesk.ai.external.provider import ExternalProvider, Reserve, unlimited
 from hummdesk.ai.external.request_templates import RequestTemplates
 from hummdesk.core.config import Settings
 from hummdesk.core.extras import explain_missing
 from hummdesk.core.models import ModelCall
+
+log = logging.getLogger(__name__)
 
 
 class ExternalModel:
@@ -19,6 +22,8 @@ class ExternalModel:
         self._client = _client(name, settings)
         self._templates = RequestTemplates.of(name, settings)
         self._prices = load_prices(settings.ai_prices)
+        for model, kinds in unpriced(self._prices, name, settings).items():
+            log.warning("ai_price.unknown", extra={"model": model, "kinds": " ".join(kinds)})
         self._is_streaming = settings.ai_streaming == "on"
 
     def provider(

@@ -15,6 +15,8 @@ FINISH_REASONS: dict[str | None, Literal["end", "length", "refusal"]] = {
     "length": "length",
     "content_filter": "refusal",
 }
+WITHOUT_REASONING = ("gpt-6-luna", "gpt-6-sol", "gpt-6.1-terra")
+"""Models that can answer without reasoning; others refuse the request (developers.openai.com, models)."""
 NO_KEY = "none"
 """Sent to a server that requires no key, because the SDK requires one."""
 
@@ -58,9 +60,14 @@ class OpenAIClient:
         """OpenAI's own models reject `max_tokens`; compatible servers may not know the newer parameters."""
         if self._settings.openai_base_url:
             return {"max_tokens": request.max_tokens}
-        effort = self._settings.ai_effort
-        chosen = {} if effort == "default" else {"reasoning_effort": effort}
-        return {"max_completion_tokens": request.max_tokens, "store": False} | chosen
+        return {"max_completion_tokens": request.max_tokens, "store": False} | _reasoning(request)
+
+
+def _reasoning(request: CompletionRequest) -> dict[str, Any]:
+    if request.effort == "default":
+        return {}
+    is_unknown = request.effort == "none" and not request.model.startswith(WITHOUT_REASONING)
+    return {"reasoning_effort": "low" if is_unknown else request.effort}
 
 
 async def _streamed(chunks: AsyncIterable[ChatCompletionChunk], on_text: OnText) -> Completion:

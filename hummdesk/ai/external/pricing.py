@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.core.models import TokenUsage
 
@@ -31,6 +32,13 @@ def cost(prices: Prices, model: str, usage: TokenUsage) -> Decimal | None:
     if not used or not used.keys() <= price.keys():
         return None
     return sum((price[kind] * tokens for kind, tokens in used.items()), Decimal(0)) / MILLION
+
+
+def unpriced(prices: Prices, provider: str, settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return the kinds of tokens without a price of each model of a provider that has some."""
+    models = {getattr(settings, f"{provider}_{kind}_model") for kind in ("classify", "draft")}
+    kinds = {model: tuple(kind for kind in KINDS if kind not in prices.get(model, {})) for model in sorted(models)}
+    return {model: unknown for model, unknown in kinds.items() if unknown}
 
 
 def _read(path: Path) -> Prices:

@@ -188,13 +188,14 @@ class ExternalProvider:
             schema_name=template.prompt.name,
             schema=answer_schemas.json_schema(template.schema),
             max_tokens=template.max_tokens,
+            effort=template.effort,
         )
-        usage, outcome = TokenUsage(), "cancelled"
+        usage, outcome, received = TokenUsage(), "cancelled", _Received(on_text)
         reservation = await self._reserved(template, request)
         started = time.perf_counter()
         try:
             async with asyncio.timeout_at(deadline):
-                completion = await self._client.complete(request, on_text)
+                completion = await self._client.complete(request, None if on_text is None else received.feed)
             usage = completion.usage
             answer = _parsed(template.schema, completion)
             outcome = "ok"
@@ -205,6 +206,9 @@ class ExternalProvider:
             outcome = failure.code
             raise
         finally:
+            if received.characters and outcome != "ok" and not usage.total:
+                # The stream has broken before its usage was known, and what was received is charged.
+                usage = self._usage(request, received.characters)
             call = self._model_call(template, outcome, usage, time.perf_counter() - started)
             self._record(replace(call, reservation=reservation))
         return answer
@@ -219,9 +223,14 @@ class ExternalProvider:
 
     def _estimate(self, request: CompletionRequest) -> tuple[int, Decimal]:
         """Return tokens and dollars of the input; the output is not known before."""
-        characters = len(request.system) + len(request.account_system) + sum(len(text) for _, text in request.turns)
-        usage = TokenUsage(input=characters // CHARACTERS_PER_TOKEN)
+        usage = self._usage(request)
         return usage.total, pricing.cost(self._prices, request.model, usage) or Decimal(0)
+
+    @staticmethod
+    def _usage(request: CompletionRequest, output: int = 0) -> TokenUsage:
+        """Estimate the usage by the characters of request and output."""
+        characters = len(request.system) + len(request.account_system) + sum(len(text) for _, text in request.turns)
+        return TokenUsage(input=characters // CHARACTERS_PER_TOKEN, output=-(-output // CHARACTERS_PER_TOKEN))
 
     def _model_call(self, template: RequestTemplate, outcome: str, usage: TokenUsage, seconds: float) -> ModelCall:
         return ModelCall(
@@ -233,6 +242,19 @@ class ExternalProvider:
             cost=pricing.cost(self._prices, template.model, usage),
             seconds=seconds,
         )
+
+
+class _Received:
+    """Counts what is received of a stream, and passes it on."""
+
+    def __init__(self, on_text: OnText | None) -> None:
+        self._on_text = on_text
+        self.characters = 0
+
+    def feed(self, piece: str) -> None:
+        self.characters += len(piece)
+        if self._on_text is not None:
+            self._on_text(piece)
 
 
 class _InvalidAnswer(ProviderError):

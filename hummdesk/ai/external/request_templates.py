@@ -1,12 +1,13 @@
 """Request templates: prompt, answer schema, model and limits of each kind of request to an external model."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 from marshmallow import Schema
 
 from hummdesk.ai.external.answer_schemas import ClassificationAnswer, DraftAnswer, SummaryAnswer
 from hummdesk.ai.external.assist import MAX_TOKENS, AssistAnswer
+from hummdesk.ai.external.client import Effort
 from hummdesk.ai.external.prompts import Prompt, load_prompt
 from hummdesk.core.config import Settings
 
@@ -19,6 +20,7 @@ class RequestTemplate:
     max_tokens: int
     """Of the answer and of the reasoning before it."""
     timeout_seconds: float
+    effort: Effort = "low"
     account_prompt: str = ""
     """Follows the prompt in the requests of an account."""
 
@@ -39,6 +41,7 @@ class RequestTemplates:
                 model=getattr(settings, f"{provider}_classify_model"),
                 max_tokens=2000,
                 timeout_seconds=settings.ai_classify_seconds,
+                effort=_effort(settings.ai_classify_effort),
             ),
             draft=RequestTemplate(
                 prompt=load_prompt("draft"),
@@ -46,6 +49,7 @@ class RequestTemplates:
                 model=getattr(settings, f"{provider}_draft_model"),
                 max_tokens=5000,
                 timeout_seconds=settings.ai_draft_seconds,
+                effort=_effort(settings.ai_effort),
             ),
             summarize=RequestTemplate(
                 prompt=load_prompt("summary"),
@@ -53,6 +57,7 @@ class RequestTemplates:
                 model=getattr(settings, f"{provider}_draft_model"),
                 max_tokens=3000,
                 timeout_seconds=settings.ai_draft_seconds,
+                effort=_effort(settings.ai_effort),
             ),
             assist=RequestTemplate(
                 prompt=load_prompt("assist"),
@@ -60,5 +65,10 @@ class RequestTemplates:
                 model=getattr(settings, f"{provider}_draft_model"),
                 max_tokens=MAX_TOKENS,
                 timeout_seconds=settings.ai_draft_seconds,
+                effort=_effort(settings.ai_effort),
             ),
         )
+
+
+def _effort(setting: str) -> Effort:
+    return cast(Effort, setting)

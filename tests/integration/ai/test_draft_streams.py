@@ -98,3 +98,8 @@ async def test_failures_of_a_stream_are_transient(api: FakeApi, model: RecordedM
         with pytest.raises(ProviderError) as raised:
             await model.provider.draft(MESSAGE, CONTEXT, KNOWLEDGE, show=Screen().show)
         assert not isinstance(raised.value, ProviderRefused)
+    broken, refused = model.calls
+    assert broken.usage.input > 100
+    assert broken.usage.output == -(-len(text) // 4), "what was received before the stream broke is charged"
+    assert broken.cost
+    assert (refused.usage.total, refused.cost) == (0, None)

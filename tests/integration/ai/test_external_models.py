@@ -143,7 +143,6 @@ async def test_request_has_model_schema_limits_and_cacheable_prompt(api: FakeApi
     if api.protocol == "anthropic":
         assert body["model"] == "claude-haiku-5-5"
         assert body["system"][0]["cache_control"] == {"type": "ephemeral"}
-        assert body["output_config"]["effort"] == "low"
         schema = body["output_config"]["format"]["schema"]
     else:
         assert body["model"] == "gpt-6-luna"
@@ -292,12 +291,35 @@ def test_openai_request_sets_reasoning_effort_and_disables_storage() -> None:
     from hummdesk.ai.external.openai import OpenAIClient  # a second for each test process that collects this file
 
     request = CompletionRequest(
-        model="m", system="s", account_system="", turns=(("user", "u"),), schema_name="n", schema={}, max_tokens=7
+        model="m",
+        system="s",
+        account_system="",
+        turns=(("user", "u"),),
+        schema_name="n",
+        schema={},
+        max_tokens=7,
+        effort="medium",
     )
-    low = OpenAIClient(Settings(openai_api_key="sk-x")).parameters(request)
-    assert (low["max_completion_tokens"], low["reasoning_effort"], low["store"]) == (7, "low", False)
-    default = OpenAIClient(Settings(openai_api_key="sk-x", ai_effort="default")).parameters(request)
-    assert "reasoning_effort" not in default
+    client = OpenAIClient(Settings(openai_api_key="sk-x"))
+    medium = client.parameters(request)
+    assert (medium["max_completion_tokens"], medium["reasoning_effort"], medium["store"]) == (7, "medium", False)
+    assert "reasoning_effort" not in client.parameters(replace(request, effort="default"))
+    without = replace(request, effort="none")
+    assert client.parameters(without)["reasoning_effort"] == "low", "not every model can do without"
+    assert client.parameters(replace(without, model="gpt-6-luna"))["reasoning_effort"] == "none"
+
+
+async def test_anthropic_classification_is_without_thinking_where_the_model_can() -> None:
+    async with serve_fake_api("anthropic") as api:
+        for name, thinking, effort in (
+            ("claude-haiku-5-5", {"type": "disabled"}, None),
+            ("claude-sonnet-5-5", None, "low"),
+        ):
+            async with recorded_model(api, anthropic_classify_model=name) as model:
+                api.respond_with(answer(CLASSIFICATION))
+                await model.provider.classify(MESSAGE, CONTEXT)
+                [body] = api.requests
+                assert (body.get("thinking"), body["output_config"].get("effort")) == (thinking, effort)
 
 
 CATEGORIES = (

@@ -53,6 +53,7 @@ WEB_ONLY = {"CORS_ORIGIN", "WIDGET_ORIGINS", "CONSOLE_ORIGINS"}
 TOKENS = {name for name in SETTINGS if name.startswith(("JWT_", "JWKS_"))}
 MODELS = {name for name in SETTINGS if name.startswith(("ANTHROPIC_", "OPENAI_"))} | {
     "AI_PROVIDER",
+    "AI_CLASSIFY_EFFORT",
     "AI_EFFORT",
     "AI_STREAMING",
     "AI_PRICES",

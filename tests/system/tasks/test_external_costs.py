@@ -101,6 +101,7 @@ async def test_metrics_and_costs_of_external_calls(workers: ExternalWorkers) -> 
         "fallbacks": 0,
         "over_budget": 0,
         "input_tokens": 1200,
+        "cached_tokens": 200,
         "output_tokens": 50,
         "cost_usd": 0.000127,
         "unpriced": 0,

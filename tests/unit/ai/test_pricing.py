@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hummdesk.ai.external.pricing import cost, load_prices
+from hummdesk.ai.external.pricing import KINDS, cost, load_prices, unpriced
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.core.models import TokenUsage
@@ -17,7 +17,7 @@ def test_default_models_have_prices() -> None:
     for provider in ("anthropic", "openai"):
         for kind in ("classify", "draft"):
             model = getattr(settings, f"{provider}_{kind}_model")
-            assert {"input", "output", "cache_read"} <= prices[model].keys(), model
+            assert set(KINDS) == prices[model].keys(), model
 
 
 def test_cost_without_price_of_a_used_token_kind_is_unknown() -> None:
@@ -35,6 +35,17 @@ def test_own_prices_override_the_list(tmp_path: Path) -> None:
     assert cost(found, "mine", TokenUsage(input=5, output=5)) == 0
     assert found["gpt-6-luna"]["input"] == 7
     assert "claude-haiku-5-5" in found
+
+
+def test_every_built_in_price_is_whole() -> None:
+    assert {model: kinds for model, kinds in load_prices("").items() if set(kinds) != set(KINDS)} == {}
+
+
+def test_models_without_a_price_are_named() -> None:
+    prices = {"mine": {"input": Decimal(0), "output": Decimal(0)}}
+    settings = Settings(openai_classify_model="mine", openai_draft_model="other")
+    assert unpriced(prices, "openai", settings) == {"mine": ("cache_read", "cache_write"), "other": KINDS}
+    assert unpriced(load_prices(""), "openai", Settings()) == {}
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"m": 3}', '{"m": {"input": "3"}}', '{"m": {"input": -1}}'])

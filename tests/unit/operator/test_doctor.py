@@ -11,6 +11,7 @@ from hummdesk.cli import main
 from hummdesk.core.config import Settings
 from hummdesk.core.findings import Finding
 from hummdesk.operator import proxy_checks
+from hummdesk.operator.doctor import price_findings
 from hummdesk.storage import checks as storage
 
 WARNING = Finding("REDIS_URL", "redis:6379 has no append-only file", "set appendonly to yes")
@@ -118,3 +119,15 @@ def test_doctor_with_a_full_disk_reports_the_free_space(monkeypatch: pytest.Monk
     result = doctor()
     assert result.exit_code == 1
     assert "GiB free" in result.stdout
+
+
+def test_models_of_usable_providers_without_price_are_found() -> None:
+    own = Settings(
+        openai_base_url="http://localhost:8000/v1", openai_classify_model="llama", openai_draft_model="llama"
+    )
+    [found] = price_findings(own)
+    assert (found.severity, found.subject) == ("warning", "AI prices")
+    assert "llama" in found.problem
+    assert "AI_PRICES" in found.remedy
+    assert price_findings(Settings(openai_draft_model="llama")) == [], "without a key the provider cannot be used"
+    assert price_findings(Settings(anthropic_api_key="key", openai_api_key="key")) == []
