@@ -784,6 +784,10 @@ CREATE UNIQUE INDEX messages_client_message_key
     ON messages (account_id, conversation_id, sender_id, client_message_id)
     WHERE client_message_id IS NOT NULL;
 
+-- A conversation belongs to one account: otherwise a planner that knows thousands of accounts expects less than one message
+-- in each conversation, and looks for a repeated message among all messages of the conversation.
+CREATE STATISTICS messages_by_conversation (dependencies) ON account_id, conversation_id FROM messages;
+
 -- For clients that ask which messages have changed. A send does not touch it.
 CREATE INDEX messages_changed ON messages (account_id, conversation_id, revision) WHERE revision > 0;
 

@@ -572,7 +572,7 @@ FROM (
 -- account keeps conversations. Returns their number. Records are in the order of their times: the first one shows whether
 -- an account has any that are old.
 WITH old AS (
-    SELECT first.account_id, first.number
+    SELECT first.place
     FROM accounts
     CROSS JOIN LATERAL (
         SELECT decided_at
@@ -582,7 +582,7 @@ WITH old AS (
         LIMIT 1
     ) AS oldest
     CROSS JOIN LATERAL (
-        SELECT account_id, number, decided_at
+        SELECT ctid AS place, decided_at
         FROM routing_records
         WHERE routing_records.account_id = accounts.account_id
         ORDER BY number
@@ -596,10 +596,8 @@ WITH old AS (
     LIMIT :limit
 ), deleted AS (
     DELETE FROM routing_records
-    USING old
-    WHERE routing_records.account_id = old.account_id
-      AND routing_records.number = old.number
-    RETURNING routing_records.number
+    WHERE ctid = ANY(ARRAY(SELECT place FROM old)) -- rows are never updated
+    RETURNING number
 )
 SELECT count(*) AS deleted
 FROM deleted;
