@@ -87,6 +87,9 @@ check: $(DEV) node ## run ruff, mypy and import-linter, TypeScript and Biome
 bench: $(DEV) node ## measure the server, beside Node.js, Bun, nats, nginx and C (ARGS="P1 P2 --peers node")
 	@exec $(BIN)/python -m bench $(ARGS)
 
+volume: $(DEV) ## measure 20 million messages in 10,000 accounts, on 20 GB of disk (ARGS="--messages 1000000 --accounts 500")
+	@exec $(BIN)/python -m bench.volume $(ARGS)
+
 eval: $(DEV) ## evaluate the embedded AI on letters, help centres and open data (ARGS=--final: on the part that nobody looks at)
 	@exec $(BIN)/python -m training.evaluation $(ARGS)
 
@@ -160,5 +163,5 @@ $(BIN)/pip:
 		|| { echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-.PHONY: help run dev docs test test-systems matrix screenshots peers programs servers node coverage web chaos check bench eval fit lock wheel clean
+.PHONY: help run dev docs test test-systems matrix screenshots peers programs servers node coverage web chaos check bench volume eval fit lock wheel clean
 .DEFAULT_GOAL := help

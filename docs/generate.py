@@ -15,6 +15,7 @@ import click
 from prometheus_client.metrics import MetricWrapperBase
 
 from bench import history
+from bench.volume import results
 from docs import matrix, sizing
 from hummdesk.cli import main
 from hummdesk.contract import openapi, python_client, typescript, typescript_rest
@@ -298,6 +299,7 @@ DOCUMENTS: dict[str, dict[str, Part]] = {
         "capacity": sizing.capacity_table,
         "million": sizing.million_table,
     },
+    "docs/scaling.md": {"volume": results.table},
     "docs/reference/command-line.md": {"commands": commands},
     "docs/reference/events.md": {
         "requests": requests_table,
