@@ -2319,7 +2319,6 @@ GRANT SELECT, INSERT, DELETE,
         conversation_id)
     ON files TO hummdesk_app;
 GRANT SELECT, INSERT, UPDATE (bytes) ON file_usage TO hummdesk_app;
-GRANT INSERT (account_id, bytes, quota), UPDATE (quota) ON file_usage TO hummdesk_operator;
 GRANT INSERT ON file_deletions TO hummdesk_app;
 
 CREATE POLICY every_file ON files TO hummdesk_relay USING (true);
@@ -3031,6 +3030,7 @@ GRANT UPDATE (answer) ON idempotency_keys TO hummdesk_eraser;
 CREATE POLICY erased_by_eraser ON files FOR DELETE TO hummdesk_eraser USING (true);
 CREATE POLICY changed_by_eraser ON file_usage FOR UPDATE TO hummdesk_eraser USING (true);
 GRANT UPDATE (bytes) ON file_usage TO hummdesk_eraser;
+GRANT INSERT (account_id, bytes, quota), UPDATE (quota) ON file_usage TO hummdesk_operator;
 CREATE POLICY requested_by_eraser ON file_deletions FOR INSERT TO hummdesk_eraser WITH CHECK (true);
 CREATE POLICY changed_by_eraser ON file_deletions FOR UPDATE TO hummdesk_eraser USING (true);
 CREATE POLICY done_by_eraser ON file_deletions FOR DELETE TO hummdesk_eraser USING (true);
