@@ -275,7 +275,7 @@ async def widget_new(stage: Stage) -> ConsolePage:
     visitor = await stage.shop()
     await visitor.page.get_by_role("button", name=re.compile("the chat")).click()
     await expect(visitor.page.get_by_role("textbox", name="Your message")).to_be_visible()
-    await expect(visitor.page.get_by_role("status")).to_have_count(0)
+    await expect(visitor.page.get_by_role("dialog")).to_contain_text(stage.account.agents[0]["name"])
     return visitor
 
 
@@ -286,6 +286,7 @@ async def widget_conversation(stage: Stage) -> ConsolePage:
     await visitor.page.evaluate("(token) => HummDesk.identify(token)", stage.account.customers[0]["token"])
     await visitor.page.get_by_role("button", name=re.compile("the chat")).click()
     await expect(visitor.page.get_by_role("log", name="Messages")).to_contain_text("zip")
+    await expect(visitor.page.locator("header").get_by_text(stage.account.agents[0]["name"])).to_be_visible()
     return visitor
 
 
