@@ -98,15 +98,17 @@ SELECT
           AND messages.sender_type = 'customer'
           AND messages.erased_at IS NULL
     )
-    AND NOT EXISTS (
-        SELECT
+    AND ( -- the order keeps the planner from scanning the table for a first one
+        SELECT messages.seq
         FROM messages
         WHERE messages.account_id = current_account()
           AND messages.conversation_id = :conversation_id
           AND messages.sender_type = 'agent'
           AND NOT messages.private
           AND messages.metadata -> 'automatic' IS DISTINCT FROM 'true'::jsonb
-    )
+        ORDER BY messages.seq
+        LIMIT 1
+    ) IS NULL
     AND NOT EXISTS (
         SELECT
         FROM automatic_conversations
@@ -171,15 +173,17 @@ WHERE account_id = current_account()
         AND conversations.id = :conversation_id
         AND conversations.continued_in IS NOT NULL
   )
-  AND NOT EXISTS (
-      SELECT
+  AND ( -- the order keeps the planner from scanning the table for a first one
+      SELECT messages.seq
       FROM messages
       WHERE messages.account_id = current_account()
         AND messages.conversation_id = :conversation_id
         AND messages.sender_type = 'agent'
         AND NOT messages.private
         AND messages.metadata -> 'automatic' IS DISTINCT FROM 'true'::jsonb
-  )
+      ORDER BY messages.seq
+      LIMIT 1
+  ) IS NULL
 RETURNING conversation_id;
 
 -- name: figures(since, until, hours, limit)
