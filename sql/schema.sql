@@ -500,6 +500,17 @@ CREATE TABLE labels (
 CREATE UNIQUE INDEX labels_name_key ON labels (account_id, lower(name));
 
 -- Saved views: filters of the inbox with a name, of an agent or shared with all staff.
+CREATE TABLE user_photos (
+    account_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    version text NOT NULL,                                      -- part of the photo's address, which cannot be guessed
+    content bytea NOT NULL,
+    CONSTRAINT user_photos_pkey PRIMARY KEY (account_id, user_id),
+    CONSTRAINT user_photos_user_fkey FOREIGN KEY (account_id, user_id)
+        REFERENCES users (account_id, id) ON DELETE CASCADE,
+    CONSTRAINT user_photos_small CHECK (octet_length(content) BETWEEN 1 AND 65536)
+);
+
 CREATE TABLE saved_views (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -2291,6 +2302,13 @@ CREATE POLICY own_account ON labels TO hummdesk_app USING (account_id = current_
 CREATE POLICY every_account ON labels TO hummdesk_operator USING (true);
 GRANT SELECT, INSERT, UPDATE (name, color, active) ON labels TO hummdesk_app;
 GRANT SELECT ON labels TO hummdesk_operator;
+
+ALTER TABLE user_photos ENABLE ROW LEVEL SECURITY;
+ALTER TABLE user_photos FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON user_photos TO hummdesk_app USING (account_id = current_account());
+CREATE POLICY every_account ON user_photos TO hummdesk_operator USING (true);
+GRANT SELECT, INSERT, DELETE, UPDATE (version, content) ON user_photos TO hummdesk_app;
+GRANT SELECT ON user_photos TO hummdesk_operator;
 
 ALTER TABLE saved_views ENABLE ROW LEVEL SECURITY;
 ALTER TABLE saved_views FORCE ROW LEVEL SECURITY;

@@ -299,11 +299,14 @@ class Synced(Schema):
 
 
 class Colleague(Schema):
+    """`photo` is the path of a small square image on the server."""
+
     agentId = Id(required=True)
     name = AnyText(required=True)
     email = AnyText(required=True)
     status = OneOf(*PRESENCES, required=True)
     lastSeenAt = Time()
+    photo = AnyText()
 
 
 class Colleagues(Schema):
@@ -321,6 +324,7 @@ class AvailabilityAnswer(Schema):
 
 class IntroducedAgent(Schema):
     name = AnyText(required=True)
+    photo = AnyText()
 
 
 class Introduction(Schema):

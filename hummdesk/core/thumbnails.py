@@ -30,14 +30,15 @@ def is_made_of(size: int, width: int | None, height: int | None) -> bool:
     return is_on() and (size > SMALL_BYTES or max(width or 0, height or 0) > SIDE)
 
 
-async def scale(content: AsyncIterator[bytes]) -> bytes:
-    """Return the thumbnail of an image, empty if Pillow cannot read it. Raises TimeoutError, and what `content` raises.
+async def scale(content: AsyncIterator[bytes], *, side: int = SIDE, is_square: bool = False) -> bytes:
+    """Return an image of at most `side` pixels each way, or the middle of it as a square of exactly that size.
 
+    It is empty if Pillow cannot read the image. Raises TimeoutError, and what `content` raises.
     The process has no environment, which contains the secrets of this one.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-I", str(PROGRAM), str(SIDE), str(MAX_PIXELS)),
+        *("-I", str(PROGRAM), str(side), str(MAX_PIXELS), str(int(is_square))),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -16,7 +16,7 @@ from hummdesk.core import garbage, logs
 from hummdesk.core.config import Settings
 from hummdesk.server.api import blueprint as api
 from hummdesk.server.cors import named_origins
-from hummdesk.server.http import api_page, contract_page, files, health, oidc, pages, staff_sessions, visitors
+from hummdesk.server.http import api_page, contract_page, files, health, oidc, pages, photos, staff_sessions, visitors
 from hummdesk.server.listener import handover_directory, listen, raise_descriptor_limit, remove_if_abandoned, reserved
 from hummdesk.server.node import Node
 from hummdesk.server.tcp_connections import LimitedProtocol, TcpConnections
@@ -58,6 +58,7 @@ def build(settings: Settings, *, name: str = "hummdesk", extra_routes: Sequence[
     app.blueprint(api_page.blueprint())
     app.blueprint(api.blueprint(node))
     app.blueprint(files.blueprint(node))
+    app.blueprint(photos.blueprint(node))
     if settings.jwt_algorithm == "HS256":  # with other algorithms the application passes its own tokens
         app.blueprint(visitors.blueprint(node))
         app.blueprint(staff_sessions.blueprint(node))

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from hummdesk.bus.presence import Presence, available
 from hummdesk.core.errors import Unavailable
-from hummdesk.storage import visitors
+from hummdesk.storage import photos, visitors
 from hummdesk.storage.database import Database
+from hummdesk.storage.visitors import IntroducedAgent
 
 MOST = 10_000
 """Accounts in the cache."""
@@ -19,14 +20,21 @@ MOST_AGENTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    names: list[str]
-    """Of agents who are online, unless the account does not show them."""
+    account_id: UUID
+    agents: list[IntroducedAgent]
+    """Agents who are online, unless the account does not show them."""
     reply_seconds: int | None
     """The median time of the first replies of late; None if there were too few."""
 
     def wire(self) -> dict[str, Any]:
         optional = {} if self.reply_seconds is None else {"replySeconds": self.reply_seconds}
-        return {"agents": [{"name": name} for name in self.names], **optional}
+        return {"agents": [self._shown(agent) for agent in self.agents], **optional}
+
+    def _shown(self, agent: IntroducedAgent) -> dict[str, Any]:
+        shown = {"name": agent.name}
+        if agent.photo_version is not None:
+            shown["photo"] = photos.path_of(self.account_id, agent.id, agent.photo_version)
+        return shown
 
 
 class Introductions:
@@ -34,6 +42,10 @@ class Introductions:
         self._database = database
         self._presence = presence
         self._known: OrderedDict[UUID, tuple[float, Introduction]] = OrderedDict()
+
+    def forget(self, account_id: UUID) -> None:
+        """Look the agents of an account up again; other processes do so within a minute."""
+        self._known.pop(account_id, None)
 
     async def of(self, account_id: UUID) -> Introduction:
         """Raises Unavailable. Without Redis, nobody is known to be online."""
@@ -45,8 +57,8 @@ class Introductions:
         except Unavailable:
             online = frozenset()
         async with self._database.account(account_id) as tx:
-            names, reply_seconds = await visitors.introduction(tx, online=online, limit=MOST_AGENTS)
-        found = Introduction(names, reply_seconds)
+            agents, reply_seconds = await visitors.introduction(tx, online=online, limit=MOST_AGENTS)
+        found = Introduction(account_id, agents, reply_seconds)
         self._known[account_id] = (monotonic(), found)
         self._known.move_to_end(account_id)
         if len(self._known) > MOST:

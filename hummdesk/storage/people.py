@@ -29,6 +29,7 @@ class Colleague:
     email: str
     last_seen_at: datetime | None
     created_at: datetime
+    photo_version: str | None
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:

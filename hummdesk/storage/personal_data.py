@@ -404,6 +404,12 @@ TABLES: tuple[Table, ...] = (
         columns=columns("account_id id name color active created_at"),
     ),
     Table(
+        name="user_photos",
+        holds="photos of users",
+        scope="account",
+        columns=columns("account_id user_id", hidden="version content"),
+    ),
+    Table(
         name="saved_views",
         holds="names and filters of saved views of the inbox, which may contain a search",
         scope="account",

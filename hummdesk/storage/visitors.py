@@ -71,11 +71,20 @@ async def state_details(tx: Transaction, *, contact_id: UUID, email: str | None,
     return [Moved(conversation_id=one, entry_id=await outbox.add_change(tx, one)) for one in ids]
 
 
-async def introduction(tx: Transaction, *, online: Collection[UUID], limit: int) -> tuple[list[str], int | None]:
-    """The names of agents who are online, and the median time of the first replies of late in seconds."""
-    names = [row["name"] async for row in queries.introduced(tx, ids=list(online), limit=limit)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntroducedAgent:
+    id: UUID
+    name: str
+    photo_version: str | None
+
+
+async def introduction(
+    tx: Transaction, *, online: Collection[UUID], limit: int
+) -> tuple[list[IntroducedAgent], int | None]:
+    """Agents who are online, and the median time of the first replies of late in seconds."""
+    agents = [IntroducedAgent(**row) async for row in queries.introduced(tx, ids=list(online), limit=limit)]
     row = await queries.reply_time(tx, limit=RECENT, within=WITHIN, least=LEAST)
-    return names, row and round(row["seconds"])
+    return agents, row and round(row["seconds"])
 
 
 async def credential_holder(tx: Transaction, *, visitor_id: UUID, issued_at: float) -> Person | None:

@@ -52,7 +52,13 @@ SELECT
     name,
     email,
     last_seen_at,
-    created_at
+    created_at,
+    (
+        SELECT version
+        FROM user_photos
+        WHERE user_photos.account_id = users.account_id
+          AND user_photos.user_id = users.id
+    ) AS photo_version
 FROM users
 WHERE account_id = current_account()
   AND role IN ('admin', 'agent')
@@ -67,7 +73,13 @@ SELECT
     name,
     email,
     last_seen_at,
-    created_at
+    created_at,
+    (
+        SELECT version
+        FROM user_photos
+        WHERE user_photos.account_id = users.account_id
+          AND user_photos.user_id = users.id
+    ) AS photo_version
 FROM users
 WHERE account_id = current_account()
   AND id < :before_id::uuid

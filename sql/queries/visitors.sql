@@ -53,10 +53,16 @@ ORDER BY updated_at DESC, id DESC
 LIMIT :limit;
 
 -- name: introduced(ids, limit)
--- The names of agents among `ids`, unless the account does not show them in the widget.
-SELECT users.name
+-- Agents among `ids`, unless the account does not show them in the widget.
+SELECT
+    users.id,
+    users.name,
+    user_photos.version AS photo_version
 FROM users
 JOIN accounts ON accounts.account_id = users.account_id
+LEFT JOIN user_photos
+  ON user_photos.account_id = users.account_id
+ AND user_photos.user_id = users.id
 WHERE users.account_id = current_account()
   AND users.id = ANY(:ids::uuid[])
   AND users.active

@@ -7,7 +7,7 @@ from hummdesk.bus.presence import Status
 from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import PayloadTooLarge
 from hummdesk.server.context import Payload, ServerContext
-from hummdesk.storage import people
+from hummdesk.storage import people, photos
 from hummdesk.storage.people import Colleague
 
 AGENT_BYTES = 90
@@ -25,7 +25,7 @@ async def agents(context: ServerContext, account_id: UUID) -> list[Payload]:
     if len(colleagues) > most:
         raise PayloadTooLarge("The account has too many agents for one answer; list them by pages over REST")
     present = await context.presence.statuses(account_id)
-    return [_agent(colleague, present) for colleague in colleagues]
+    return [_agent(account_id, colleague, present) for colleague in colleagues]
 
 
 async def page(
@@ -35,10 +35,10 @@ async def page(
     async with context.database.account(account_id) as tx:
         colleagues, following = await people.colleagues_page(tx, limit=limit, cursor=cursor)
     present = await context.presence.statuses(account_id, [colleague.id for colleague in colleagues])
-    return [_agent(colleague, present) for colleague in colleagues], following
+    return [_agent(account_id, colleague, present) for colleague in colleagues], following
 
 
-def _agent(colleague: Colleague, present: Mapping[UUID, Status]) -> Payload:
+def _agent(account_id: UUID, colleague: Colleague, present: Mapping[UUID, Status]) -> Payload:
     agent = {
         "agentId": str(colleague.id),
         "name": colleague.name,
@@ -47,4 +47,6 @@ def _agent(colleague: Colleague, present: Mapping[UUID, Status]) -> Payload:
     }
     if colleague.last_seen_at is not None:
         agent["lastSeenAt"] = wire_time(colleague.last_seen_at)
+    if colleague.photo_version is not None:
+        agent["photo"] = photos.path_of(account_id, colleague.id, colleague.photo_version)
     return agent

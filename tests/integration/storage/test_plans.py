@@ -133,6 +133,7 @@ SELECT account_id, md5(a || 'file' || n)::uuid, md5(a || 'conversation' || n % 3
     CASE n % 500 WHEN 1 THEN 'uploading' WHEN 2 THEN 'scanning' ELSE 'ready' END, 'image/png', '',
     CASE WHEN n % 500 > 2 THEN now() END, CASE WHEN n % 500 <= 2 THEN now() + n * interval '1 second' END, now()
 FROM given, generate_series(1, 10000) AS n;
+INSERT INTO user_photos SELECT account_id, id, 'v', '1' FROM users;
 INSERT INTO saved_views (account_id, id, owner_id, name, filter)
 SELECT account_id, md5(a || 'view' || n)::uuid, CASE WHEN n % 2 = 1 THEN md5(a || 'user7')::uuid END, 'View ' || n,
     jsonb_build_object('status', CASE WHEN n % 3 = 0 THEN 'pending' ELSE 'open' END, 'mine', n % 5 = 0)
@@ -189,7 +190,7 @@ SMALL_TABLES = {"accounts", "ai_corrections", "users", "teams", "team_members", 
 SMALL_TABLES |= {"outbox", "erasures", "labels", "signing_keys", "api_keys", "sign_in_links", "staff_sessions"}
 SMALL_TABLES |= {"business_hours", "oidc_providers", "oidc_identities", "sign_in_names", "own_categories"}
 SMALL_TABLES |= {"feed_changes", "feed_positions", "webhooks"}
-SMALL_TABLES |= {"file_usage", "saved_views", "ai_simulations", "automatic_answers"}
+SMALL_TABLES |= {"file_usage", "user_photos", "saved_views", "ai_simulations", "automatic_answers"}
 SMALL_TABLES |= {"routing_settings", "routing_teams", "routing_positions"}
 """Tables with few rows for each account, all of which a request may read. Entries of the outbox, and changes without a
 number, stay for seconds."""
@@ -527,6 +528,9 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("visitors.move_reads", MOVED, 10),
     ("visitors.state_details", {"contact_id": CONTACT, "email": "zoe@example.com", "name": "Zoe"}, 1),
     ("visitors.open_conversations", {"contact_id": CONTACT, "limit": 10}, 20),
+    ("photos.put", {"user_id": AGENT, "version": "v", "content": b"1"}, 3),
+    ("photos.get", {"user_id": AGENT, "version": "v"}, 1),
+    ("photos.remove", {"user_id": AGENT}, 1),
     ("visitors.introduced", {"ids": AGENTS, "limit": 4}, 60),
     ("visitors.reply_time", {"limit": 40, "within": 20, "least": 5}, 900),
     ("visitors.credential_holder", {"visitor_id": CONTACT, "issued_at": 0.0}, 1),

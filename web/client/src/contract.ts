@@ -712,6 +712,7 @@ export interface StateDetails {
 
 export interface IntroducedAgent {
   name: string;
+  photo?: string;
 }
 
 /** A few agents who are online, and the median time of the first replies of late, if there were some. */
@@ -792,12 +793,14 @@ export interface Synced {
   conversations: Record<string, Missed | TooFarBehind>;
 }
 
+/** `photo` is the path of a small square image on the server. */
 export interface Colleague {
   agentId: string;
   name: string;
   email: string;
   status: "online" | "away" | "busy" | "offline";
   lastSeenAt?: string;
+  photo?: string;
 }
 
 export interface Colleagues {

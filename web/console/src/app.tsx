@@ -25,6 +25,7 @@ const NOTICES: Record<Exclude<Notice, null>, [IconName, PlainKey]> = {
   resynchronized: ["check", "console.notice.resynchronized"],
 };
 
+const PhotoDialog = lazily(async () => (await import("./photo/photo")).PhotoDialog);
 const ViewEditor = lazily(async () => (await import("./views/editor")).ViewEditor);
 
 export function App({ store }: { store: Store }) {
@@ -51,6 +52,7 @@ export function App({ store }: { store: Store }) {
       {store.overlay === "view" && <ViewEditor close={() => store.closeOverlay("view")} />}
       {store.overlay === "why" && <Why close={() => store.closeOverlay("why")} />}
       {store.overlay === "notifications" && <NotificationSettings close={() => store.closeOverlay("notifications")} />}
+      {store.overlay === "photo" && <PhotoDialog close={() => store.closeOverlay("photo")} />}
       {store.overlay === "help" && <Help close={() => store.closeOverlay("help")} />}
     </StoreContext.Provider>
   );

@@ -103,7 +103,7 @@ function Viewers({ thread }: { thread: Thread }) {
     <div class="viewers" role="status" title={t("console.conversation.alsoViewingNames", { names })}>
       <Icon name="eye" />
       {others.slice(0, 3).map((one) => (
-        <Avatar key={one.agentId} name={one.name} />
+        <Avatar key={one.agentId} name={one.name} photo={store.agents.get(one.agentId)?.photo} />
       ))}
       <span class="viewers-names">
         {others.length === 1 ? others[0]?.name : t("console.conversation.colleagues", { count: others.length })}
@@ -164,7 +164,7 @@ function assignees(store: Store, one: Conversation): Choice[] {
       label: isOwn ? t("console.conversation.you", { name: agent.name }) : agent.name,
       detail: [t(`common.presence.${agent.status}`), team?.name].filter(Boolean).join(" · "),
       isChosen: agent.agentId === one.assignedTo,
-      mark: <Avatar name={agent.name} presence={agent.status} />,
+      mark: <Avatar name={agent.name} presence={agent.status} photo={agent.photo} />,
       choose: () => void store.assign(one.conversationId, agent.agentId),
     };
   });

@@ -49,7 +49,7 @@ export function Details() {
         <ul class="plain colleagues">
           {colleagues.map((agent) => (
             <li key={agent.agentId}>
-              <Avatar name={agent.name} presence={agent.status} />
+              <Avatar name={agent.name} presence={agent.status} photo={agent.photo} />
               <span class="user-name">
                 {agent.agentId === store.me?.userId ? t("console.conversation.you", { name: agent.name }) : agent.name}
                 <small>

@@ -55,6 +55,7 @@ function UserMenu() {
   const store = useStore();
   const presence = store.ownAgent?.status ?? (store.canReply ? "offline" : undefined);
   const name = store.ownAgent?.name ?? store.me?.email ?? "";
+  const photo = store.ownAgent?.photo;
   const choices = [
     ...(store.canReply ? PRESENCES : []).map((status) => ({
       label: t(`common.presence.${status}`),
@@ -86,6 +87,7 @@ function UserMenu() {
       isChosen: store.density.current === one,
       choose: () => store.density.choose(one),
     })),
+    ...(presence ? [{ label: t("console.photo.title"), choose: () => store.showOverlay("photo") }] : []),
     { label: t("console.notifications.title"), choose: () => store.showOverlay("notifications") },
     ...languageChoices(),
     { label: t("common.signOut"), detail: store.me?.email ?? "", choose: () => store.signOut() },
@@ -95,7 +97,7 @@ function UserMenu() {
     : t("console.user.menu", { name });
   return (
     <Menu label={label} choices={choices} class="me">
-      <Avatar name={name || "?"} presence={presence} />
+      <Avatar name={name || "?"} presence={presence} photo={photo} />
     </Menu>
   );
 }

@@ -94,7 +94,7 @@ function Preview({ chat, title }: { chat: Chat; title: string | undefined }) {
   );
 }
 
-/** Agents who are online, by their initials and names, and how soon they reply. */
+/** Agents who are online, by their photos or initials and names, and how soon they reply. */
 function Team({ chat }: { chat: Chat }) {
   const { agents = [], replySeconds } = chat.introduction ?? {};
   if (chat.availability?.isOpen === false) return null;
@@ -103,9 +103,9 @@ function Team({ chat }: { chat: Chat }) {
   if (names.length === 0 && reply === "") return null;
   return (
     <div class="team">
-      {names.map((name) => (
+      {agents.map(({ name, photo }) => (
         <span class="face" key={name} aria-hidden="true">
-          {initials(name)}
+          {photo ? <img src={chat.server.server + photo} alt="" /> : initials(name)}
         </span>
       ))}
       <small>

@@ -779,6 +779,7 @@ class StateDetails(TypedDict):
 
 class IntroducedAgent(TypedDict):
     name: str
+    photo: NotRequired[str]
 
 
 class Introduction(TypedDict):
@@ -867,11 +868,14 @@ class Synced(TypedDict):
 
 
 class Colleague(TypedDict):
+    """`photo` is the path of a small square image on the server."""
+
     agentId: str
     name: str
     email: str
     status: Literal["online", "away", "busy", "offline"]
     lastSeenAt: NotRequired[str]
+    photo: NotRequired[str]
 
 
 class Colleagues(TypedDict):

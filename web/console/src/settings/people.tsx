@@ -7,6 +7,7 @@ import { categoryName, keysOf } from "../categories";
 import { Avatar } from "../components/avatar";
 import { PageLink } from "../components/page-link";
 import { fullTime } from "../format";
+import { PhotoForm } from "../photo/photo";
 import { settingsPath } from "../settings-sections";
 import { useStore } from "../state/context";
 import type { Store } from "../state/store";
@@ -25,6 +26,7 @@ export function People({ rest: [id] }: { rest: string[] }) {
 }
 
 function Everybody() {
+  const store = useStore();
   const pages = usePages("users", (rest, page) => rest.listUsers(page));
   const teams = useLoaded("teams", (rest) => all(rest.allTeams()));
   const teamsOf = (user: User) => (teams.value ?? []).filter((team) => user.teamIds.includes(team.id));
@@ -41,7 +43,7 @@ function Everybody() {
             href={settingsPath("people", user.id)}
             title={user.name}
             detail={[user.email, ...teamsOf(user).map((team) => team.name)].join(" · ")}
-            mark={<Avatar name={user.name} />}
+            mark={<Avatar name={user.name} photo={store.agents.get(user.id)?.photo} />}
           >
             {!user.active && <Tag kind="bad">{t("settings.disabled")}</Tag>}
             <Tag>{t(`common.role.${user.role}`)}</Tag>
@@ -180,6 +182,7 @@ function Person({ id }: { id: string }) {
                 {lastSeenAt && (
                   <p class="settings-lead">{t("console.details.lastSeen", { when: fullTime(lastSeenAt) })}</p>
                 )}
+                {active && role !== "viewer" && <PhotoForm userId={id} name={name} />}
                 <Form
                   key={edited.key}
                   fields={fields(

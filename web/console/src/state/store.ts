@@ -31,7 +31,7 @@ import { Thread } from "./thread";
 import { Undo } from "./undo";
 
 export type Notice = "connecting" | "offline" | "recovered" | "resynchronized" | null;
-export type Overlay = "palette" | "help" | "notifications" | "transfer" | "why" | "view";
+export type Overlay = "palette" | "help" | "notifications" | "transfer" | "why" | "view" | "photo";
 
 const NOTICE_MS = 4000;
 const TOAST_MS = 6000;
