@@ -32,7 +32,8 @@ SIDE = 128
 """Pixels each way."""
 VERSION_BYTES = 12
 SCALING = 1
-YEAR_SECONDS = 31_536_000
+CACHE_SECONDS = 86_400
+"""Browsers and proxies may show a removed photo for so long."""
 UNREADABLE = "This is no image that can be read: choose a PNG, JPEG, GIF or WebP"
 
 
@@ -62,7 +63,7 @@ def blueprint(node: Node) -> Blueprint:
         await context.rate_limits.require_session(network_of(request.client_ip))
         async with context.database.account(account_id) as tx:
             content = await photos.get(tx, user_id, version)
-        caching = {"Cache-Control": f"public, max-age={YEAR_SECONDS}, immutable"}
+        caching = {"Cache-Control": f"public, max-age={CACHE_SECONDS}, immutable"}
         return raw(content, content_type="image/webp", headers=INERT | caching)
 
     routes.add_route(_answered(put), "/photos/<user_id:uuid>", methods=["PUT"], name="photo_put")

@@ -60,7 +60,7 @@ async def test_photo_is_square_and_shown_to_colleagues_and_customers_without_cre
     assert {"name": account.people["agent"].name, "photo": body["photo"]} in introduced["agents"]
     async with session.get(body["photo"]) as answer:
         assert (answer.status, answer.headers["Content-Type"]) == (200, "image/webp")
-        assert "immutable" in answer.headers["Cache-Control"]
+        assert answer.headers["Cache-Control"] == "public, max-age=86400, immutable"
         assert "sandbox" in answer.headers["Content-Security-Policy"]
         assert Image.open(io.BytesIO(await answer.read())).size == (128, 128)
 
