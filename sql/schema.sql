@@ -499,7 +499,7 @@ CREATE TABLE labels (
 );
 CREATE UNIQUE INDEX labels_name_key ON labels (account_id, lower(name));
 
--- Saved views: filters of the inbox with a name, of an agent or shared with all staff.
+-- Photos of agents: small square images, shown to their colleagues and in the widget.
 CREATE TABLE user_photos (
     account_id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -511,6 +511,7 @@ CREATE TABLE user_photos (
     CONSTRAINT user_photos_small CHECK (octet_length(content) BETWEEN 1 AND 65536)
 );
 
+-- Saved views: filters of the inbox with a name, of an agent or shared with all staff.
 CREATE TABLE saved_views (
     account_id uuid NOT NULL,
     id uuid NOT NULL,
