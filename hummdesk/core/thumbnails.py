@@ -49,6 +49,8 @@ async def scale(content: AsyncIterator[bytes], *, side: int = SIDE, is_square: b
         async with asyncio.timeout(SECONDS):
             with suppress(ConnectionError):  # it has ended early
                 async for part in content:
+                    if process.stdin.is_closing():  # uvloop raises RuntimeError for a write
+                        break
                     process.stdin.write(part)
                     await process.stdin.drain()
             process.stdin.close()

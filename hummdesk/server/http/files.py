@@ -24,6 +24,7 @@ from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse, empty, json, raw
 
 from hummdesk.contract.fields import FILE_PATH
+from hummdesk.core import thumbnails
 from hummdesk.core.errors import Conflict, HummDeskError, Invalid, NotFound, PayloadTooLarge, Unavailable
 from hummdesk.core.metrics import ERRORS
 from hummdesk.core.models import Person
@@ -361,7 +362,7 @@ async def _thumbnail(
     if not file.is_image:
         raise NotFound
     small = await files.stored_thumbnail(context, account_id, file)
-    if small is None:
+    if small is None and thumbnails.is_on():
         async with scaling.one(request.client_ip):
             small = await files.stored_thumbnail(context, account_id, file)  # another request may have made it
             if small is None:

@@ -324,6 +324,18 @@ async def test_image_that_cannot_be_scaled_is_read_whole_and_not_scaled_again(
     assert await (await agent.session.get(first.headers["Location"])).read() == broken
 
 
+async def test_image_is_read_whole_without_pillow_and_scaled_once_it_is_installed(
+    agent: Uploader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await agent.uploads(photo(1600))
+    link = (await agent.describes(path))["thumbnail"]
+    with monkeypatch.context() as without_pillow:
+        without_pillow.setattr(thumbnails, "is_on", lambda: False)
+        assert "thumbnail" not in await agent.describes(path)
+        assert (await agent.session.get(link, allow_redirects=False)).status == 302
+    assert (await opened_thumbnail(agent, path)).status == 200
+
+
 async def test_thumbnails_of_small_images_and_of_other_files_do_not_exist(agent: Uploader) -> None:
     small, text = await agent.uploads(PNG), await agent.uploads(b"a text" * 20_000)
     for path in (small, text):
