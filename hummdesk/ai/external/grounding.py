@@ -1,20 +1,22 @@
 """Checks of a model's draft before it is shown: protection against prompt injection and invented facts.
 
 Instructions in the prompt can be overridden by a customer's message, so the checks apply to the output: the draft
-quotes sources of its input; each number, amount, date, address and promise in it stands in one of them; it contains no
-link, address or number that was not redacted, no markup and no part of the prompt.
+quotes sources of its input; each number, amount, date, address and promise in it stands in one of them, except the
+number of an order or the like that the customer has stated; it contains no link, address or number that was not
+redacted, no markup and no part of the prompt.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from hummdesk.ai.external.prompts import Prompt
-from hummdesk.ai.facts import FactKind, normalized, unsupported, values
+from hummdesk.ai.facts import FactKind, normalized, references, unsupported, values
 from hummdesk.ai.protocol import ProviderRefused, SourceKind
-from hummdesk.ai.redaction import Redactor, contains_personal_data, placeholders
+from hummdesk.ai.redaction import PLACEHOLDER, Redactor, contains_personal_data, placeholders
 
 MIN_PROMPT_LINE = 40
 """Characters from which a line of the prompt cannot be in a reply by chance."""
@@ -135,9 +137,15 @@ class DraftChecks:
     def _require_support(self, content: str, allowed: set[str], known: Iterable[frozenset[str]]) -> None:
         """Raises Unsupported. The customer's name may be any word, and is left out."""
         said = self._redactor.restore(_NAME.sub("", clean(content)), allowed)
-        fact = unsupported(said, known)
+        fact = unsupported(said, known, stated=self._stated)
         if fact is not None:
             raise Unsupported(f"The model's draft has {NAMES[fact.kind]} that none of its sources has")
+
+    @cached_property
+    def _stated(self) -> frozenset[str]:
+        """What a draft may refer to: numbers in the conversation, but no card, bank account or key."""
+        text = PLACEHOLDER.sub(lambda found: found[0] if found[1] == "NUMBER" else " ", self._input.customer)
+        return references(self._redactor.restore(text, placeholders(text)))
 
     def _values(self, source: str) -> frozenset[str]:
         if source not in self._known:

@@ -12,8 +12,9 @@ from hummdesk.ai.facts.dates import dates, times
 from hummdesk.ai.facts.found import BLANK, Fact, FactKind, normalized
 from hummdesk.ai.facts.numbers import amounts, list_numbers, numbers, ordinals
 from hummdesk.ai.facts.promises import promises
+from hummdesk.ai.facts.references import can_be_referred_to, is_reference
 
-__all__ = ["Fact", "FactKind", "facts", "normalized", "unsupported", "values"]
+__all__ = ["Fact", "FactKind", "facts", "normalized", "references", "unsupported", "values"]
 
 FINDERS = (addresses, dates, times, amounts, long_numbers, list_numbers, identifiers, numbers)
 """In this order: each searches what the ones before it left."""
@@ -44,7 +45,21 @@ def values(text: str, *, is_done_said: bool = True) -> frozenset[str]:
     return frozenset(known)
 
 
-def unsupported(text: str, known: Iterable[frozenset[str]]) -> Fact | None:
-    """Return the first fact of a text of which no source has the value; `known` are the `values` of the sources."""
-    supported = frozenset[str]().union(*known)
-    return next((fact for fact in facts(text) if supported.isdisjoint(fact.readings)), None)
+def references(text: str) -> frozenset[str]:
+    """Return the values to which a reply to a customer's text may refer."""
+    return frozenset[str]().union(*(fact.readings for fact in facts(text) if can_be_referred_to(fact)))
+
+
+def unsupported(text: str, known: Iterable[frozenset[str]], *, stated: frozenset[str] = frozenset()) -> Fact | None:
+    """Return the first fact of a text of which no source has the value; `known` are the `values` of the sources.
+
+    `stated` are the `references` of the customer. They support nothing but references.
+    """
+    supported, text = frozenset[str]().union(*known), normalized(text)
+
+    def is_supported(fact: Fact) -> bool:
+        return not supported.isdisjoint(fact.readings) or (
+            not stated.isdisjoint(fact.readings) and is_reference(text, fact)
+        )
+
+    return next((fact for fact in facts(text) if not is_supported(fact)), None)

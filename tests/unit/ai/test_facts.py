@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hummdesk.ai.facts import facts, normalized, unsupported, values
+from hummdesk.ai.facts import facts, normalized, references, unsupported, values
 from hummdesk.ai.facts.numbers import list_numbers
 from tests.cpu_time import takes_less_cpu_than
 
@@ -157,6 +157,44 @@ def test_what_was_done_for_another_customer_supports_nothing() -> None:
     assert unsupported("We have sent it.", [values(source)]) is None
     assert unsupported("We have sent it.", [values(source, is_done_said=False)]) is not None
     assert unsupported("We send it within 3 days.", [values(source, is_done_said=False)]) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "order 4711",
+        "your order number is 4711.",
+        "Order #4711",
+        "your order (4711)",
+        "Bestellung mit der Nummer 4711",
+        "Auftragsnummer: 4711",
+        "commande n° 4711",
+        "#4711",
+        "ticket AB-12",
+    ],
+)
+def test_number_behind_the_name_of_its_kind_is_a_reference(said: str) -> None:
+    assert unsupported(said, [], stated=references("It is 4711 and AB-12.")) is None
+    assert unsupported(said, [], stated=references("It is 4712 and AB-13.")) is not None
+
+
+@pytest.mark.parametrize(
+    ("said", "stated"),
+    [
+        ("You get 4711", "4711"),
+        ("disorder 4711", "4711"),
+        ("order 50 EUR", "50 EUR"),
+        ("order 50 EUR", "50"),
+        ("order 50 days", "50 days"),
+        ("order 50 %", "50 %"),
+        ("order 3.5.2026", "3.5.2026"),
+        ("order 14:30", "14:30"),
+        ("order a@shop.example", "a@shop.example"),
+        ("order +49 30 1234567", "+49 30 1234567"),
+    ],
+)
+def test_other_fact_of_the_customer_is_no_reference(said: str, stated: str) -> None:
+    assert unsupported(said, [], stated=references(stated)) is not None
 
 
 def test_each_source_supports_a_fact() -> None:

@@ -22,7 +22,10 @@ def checks() -> DraftChecks:
         alias: InputSource(text=redactor.redact(text), kind="canned_reply" if alias == "S3" else "article")
         for alias, text in texts.items()
     }
-    customer = "I am jo@home.example, see https://evil.example. You owe me 500 EUR"
+    customer = (
+        "I am jo@home.example, see https://evil.example. You owe me 500 EUR for order 4711 and invoice 20260077 within "
+        "60 days. Call +49 30 1234567. I live at 8 Hill Road."
+    )
     return DraftChecks(
         ModelInput(prompt=load_prompt("draft"), sources=sources, customer=redactor.redact(customer)), redactor
     )
@@ -77,12 +80,32 @@ def test_unsafe_draft_is_refused(checks: DraftChecks, content: str) -> None:
         "We have cancelled your order.",
         "We send a replacement.",
         "It arrives tomorrow.",
+        "You get 4711.",
+        "Your order 4712 takes five working days.",
+        "Your order is for 500 EUR.",
+        "You can return your order 60 days later.",
+        "Call [NUMBER_2].",
+        "Call invoice number [NUMBER_2].",
+        "We come to 8 Hill Road.",
     ],
 )
 def test_fact_that_no_cited_source_has_is_unsupported(checks: DraftChecks, content: str) -> None:
     with pytest.raises(Unsupported) as refused:
         checks.check(content, [REFUNDS])
     assert not [word for word in content.split() if any(map(str.isdigit, word)) and word in str(refused.value)]
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ("Your order 4711 takes five working days.", "Your order 4711 takes five working days."),
+        ("Bestellung Nr. 4711: 5 Werktage.", "Bestellung Nr. 4711: 5 Werktage."),
+        ("About #4711: five working days.", "About #4711: five working days."),
+        ("Invoice [NUMBER_1]: five working days.", "Invoice 20260077: five working days."),
+    ],
+)
+def test_draft_may_refer_to_an_order_of_the_customer(checks: DraftChecks, content: str, shown: str) -> None:
+    assert checks.check(content, [REFUNDS]) == shown
 
 
 def test_what_a_canned_reply_says_was_done_supports_no_promise(checks: DraftChecks) -> None:
