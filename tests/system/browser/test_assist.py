@@ -93,7 +93,7 @@ async def test_buttons_are_greyed_with_the_reason_without_an_external_model(
 
 
 @pytest.mark.usefixtures("model")
-async def test_reply_is_rewritten_and_restored_and_a_message_translated(
+async def test_reply_is_rewritten_restored_and_translated_beside_a_dialog_and_a_message_translated(
     open_console: Open, account: DemoAccount
 ) -> None:
     _, conversation = await account.start_conversation("Rewritten", "Wo ist mein Paket?")
@@ -112,8 +112,26 @@ async def test_reply_is_rewritten_and_restored_and_a_message_translated(
         await agent.page.locator(".composer").get_by_role("button", name="Undo").click()
         await expect(field).to_have_value(TYPED)
 
+        async with runs.next(1, "Envoyé aujourd'hui."):
+            await agent.page.get_by_role("button", name="Rewrite or translate").click()
+            await agent.page.get_by_role("menuitemradio", name="Translate into another language").click()
+            language = agent.page.locator(".assist").get_by_role("combobox", name="Language")
+            await expect(language).to_be_focused()
+            await language.select_option("fr")
+            confirm = agent.page.locator(".assist").get_by_role("button", name="Translate", exact=True)
+            await expect(confirm).to_be_enabled()
+            await expect(field).to_have_value(TYPED)
+            await language.press("Tab")
+            await agent.page.keyboard.press("Enter")
+            await agent.page.keyboard.press("Control+k")
+        await expect(agent.page.locator("#composer")).to_have_value("Envoyé aujourd'hui.")
+        palette = agent.page.get_by_role("combobox", name="Command or conversation")
+        await expect(palette).to_be_focused()
+        await expect(palette).to_have_value("")
+        await agent.page.keyboard.press("Escape")
+
         message = agent.message("Wo ist mein Paket?")
-        async with runs.next(1, "Where is my parcel?"):
+        async with runs.next(2, "Where is my parcel?"):
             await message.get_by_role("button", name="Translate").click()
             await agent.page.get_by_role("menuitemradio", name="Translate into English").click()
         await expect(message).to_contain_text("Where is my parcel?")

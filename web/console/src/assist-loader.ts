@@ -1,4 +1,4 @@
-// Loads what translates and rewrites texts with the first open conversation.
+// Loads the translation and rewriting of texts with the first open conversation.
 
 import { load } from "@hummdesk/texts";
 import { lazily } from "./lazy";

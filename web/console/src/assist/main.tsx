@@ -2,7 +2,7 @@
 
 import type { AIAssist, Assistance, RequestAssist } from "@hummdesk/client";
 import { languageName, language as ownLanguage, t } from "@hummdesk/texts";
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../components/icon";
 import { type Choice, Menu } from "../components/menu";
 import { cost } from "../format";
@@ -26,6 +26,7 @@ export function AssistMenu({ thread, conversationId }: { thread: Thread; convers
   const assistance = useAssistance();
   const { isBusy, status, run } = useRequest(store, conversationId);
   const [isChoosing, setChoosing] = useState(false);
+  const root = useRef<HTMLSpanElement>(null);
   if (isNote || !assistance) return null;
   const rewrite = (wanted: Wanted) =>
     run({ ...wanted, text }, ({ text: result }) => {
@@ -33,10 +34,7 @@ export function AssistMenu({ thread, conversationId }: { thread: Thread; convers
       replaceText(store, conversationId, result);
       return undefined;
     });
-  const translate = (language: Language) => {
-    setChoosing(false);
-    void rewrite({ kind: "translate", language });
-  };
+  const returnFocus = () => root.current?.querySelector("button")?.focus();
   const theirs = assistance.languages.find((one) => one === thread.classification?.classification.language);
   const choices: Choice[] = REWRITES.map((kind) => ({
     label: t(`assist.${kind}`),
@@ -45,38 +43,85 @@ export function AssistMenu({ thread, conversationId }: { thread: Thread; convers
   if (theirs)
     choices.push({
       label: t("assist.translateInto", { language: languageName(theirs) }),
-      choose: () => translate(theirs),
+      choose: () => void rewrite({ kind: "translate", language: theirs }),
     });
   choices.push({ label: t("assist.otherLanguage"), choose: () => setChoosing(true) });
   const isIdle = assistance.available && !text.trim();
   return (
-    <span class="assist">
+    <span class="assist" ref={root}>
       <Menu
         class="icon-button"
         label={t(isIdle ? "assist.writeFirst" : "assist.menu")}
-        disabled={isBusy || isIdle}
+        disabled={isIdle}
         opensBy="assist"
-        choices={allowed(assistance, choices)}
+        choices={allowed(assistance, choices, isBusy)}
       >
         <Icon name="spark" />
       </Menu>
       {isChoosing && (
-        <select
-          ref={(field) => field?.focus()}
-          aria-label={t("assist.language")}
-          onChange={(event) => translate(event.currentTarget.value as Language)}
-          onBlur={() => setChoosing(false)}
-        >
-          <option value="">{t("assist.language")}</option>
-          {byName(assistance.languages).map(([code, name]) => (
-            <option key={code} value={code}>
-              {name}
-            </option>
-          ))}
-        </select>
+        <LanguageChoice
+          languages={assistance.languages}
+          choose={(language) => {
+            returnFocus();
+            void rewrite({ kind: "translate", language });
+          }}
+          cancel={returnFocus}
+          close={() => setChoosing(false)}
+        />
       )}
       <small role="status">{status}</small>
     </span>
+  );
+}
+
+// Arrow keys change the language at once in some browsers: the button confirms it. Closes when it loses the focus.
+function LanguageChoice(props: {
+  languages: Language[];
+  choose: (language: Language) => void;
+  cancel: () => void;
+  close: () => void;
+}) {
+  const [language, setLanguage] = useState("");
+  const field = useRef<HTMLSelectElement>(null);
+  useEffect(() => field.current?.focus(), []);
+  return (
+    <form
+      class="assist"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (language) props.choose(language as Language);
+      }}
+      onFocusOut={({ currentTarget, relatedTarget }) => {
+        if (!currentTarget.contains(relatedTarget as Node | null)) props.close();
+      }}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        event.stopPropagation();
+        props.cancel();
+      }}
+    >
+      <select
+        ref={field}
+        aria-label={t("assist.language")}
+        value={language}
+        onChange={(event) => setLanguage(event.currentTarget.value)}
+      >
+        <option value="">{t("assist.language")}</option>
+        {byName(props.languages).map(([code, name]) => (
+          <option key={code} value={code}>
+            {name}
+          </option>
+        ))}
+      </select>
+      <button
+        type="submit"
+        class="quiet"
+        disabled={!language}
+        onMouseDown={(event) => event.preventDefault()} // the field keeps the focus, also where buttons take none
+      >
+        {t("assist.translate")}
+      </button>
+    </form>
   );
 }
 
@@ -84,15 +129,15 @@ export function AssistMenu({ thread, conversationId }: { thread: Thread; convers
 export function Translation({ message }: { message: Message }) {
   const store = useStore();
   const assistance = useAssistance();
-  const [translated, show] = useState<AIAssist>();
+  const [translated, show] = useState<{ text: string; language: Language }>();
   const { conversationId, messageId } = message;
   const { isBusy, status, run } = useRequest(store, conversationId);
   if (!assistance) return null;
   const choices = languagesOfReader(assistance).map((language) => ({
     label: t("assist.translateInto", { language: languageName(language) }),
     choose: () =>
-      void run({ kind: "translate", messageId, language }, (result) => {
-        show(result);
+      void run({ kind: "translate", messageId, language }, ({ text }) => {
+        show({ text, language });
         return undefined;
       }),
   }));
@@ -102,15 +147,14 @@ export function Translation({ message }: { message: Message }) {
         <Menu
           class="icon-button"
           label={t("assist.translate")}
-          disabled={isBusy}
           opensBy="translate"
-          choices={allowed(assistance, choices)}
+          choices={allowed(assistance, choices, isBusy)}
         >
           <Icon name="spark" />
         </Menu>
       </div>
       {translated && (
-        <div class="translation" dir="auto">
+        <div class="translation" dir="auto" lang={translated.language}>
           {translated.text}
         </div>
       )}
@@ -121,7 +165,7 @@ export function Translation({ message }: { message: Message }) {
   );
 }
 
-// Runs one request at a time, and says what became of it. `use` returns why the result is not used.
+// Runs one request at a time and shows its outcome. `use` returns the reason if the result is not used.
 function useRequest(store: Store, conversationId: string) {
   const [isBusy, setBusy] = useState(false);
   const [status, setStatus] = useState("");
@@ -144,9 +188,9 @@ function useRequest(store: Store, conversationId: string) {
 }
 
 // The choices as they are, or greyed with the reason.
-function allowed({ available, reason }: Assistance, choices: Choice[]): Choice[] {
-  if (available) return choices;
-  const detail = t(`assist.${reason ?? "no_model"}`);
+function allowed({ available, reason }: Assistance, choices: Choice[], isBusy: boolean): Choice[] {
+  if (available && !isBusy) return choices;
+  const detail = t(available ? "assist.running" : `assist.${reason ?? "no_model"}`);
   return choices.map((choice) => ({ ...choice, detail, isDisabled: true }));
 }
 

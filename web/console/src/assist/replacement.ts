@@ -5,11 +5,16 @@ import type { Store } from "../state/store";
 export function replaceText(store: Store, conversationId: string, text: string): void {
   const before = store.compositionOf(conversationId);
   const field = document.querySelector<HTMLTextAreaElement>("#composer");
-  if (field && store.openId === conversationId) type(field, text);
+  if (field && store.openId === conversationId && isAtComposer(field)) type(field, text);
   else store.compose(conversationId, { text });
   const after = store.compositionOf(conversationId).text;
   store.insertions.set(conversationId, { before, after, onUndo: () => {} });
   store.changed();
+}
+
+// Elsewhere, such as in a dialog, the agent keeps the focus, and the browser would insert the text there.
+function isAtComposer(field: HTMLElement): boolean {
+  return field.closest(".composer")?.contains(document.activeElement) ?? false;
 }
 
 // The browser can undo it.
