@@ -57,7 +57,7 @@ export function percent(fraction: number): string {
   return number(fraction, { style: "percent" });
 }
 
-// Of an external model. A dollar is worth many of its tokens.
+// The cost of an external model, with two significant digits: it is often below a cent.
 export function cost({ tokens, dollars }: Cost): string {
   if (dollars === undefined) return t("common.costUnknown", { tokens });
   const price = number(dollars, { style: "currency", currency: "USD", maximumSignificantDigits: 2 });

@@ -40,9 +40,9 @@ export function EmojiPicker({ close, choose }: { close: () => void; choose: (emo
   );
   const options = () => [...(list.current?.querySelectorAll<HTMLElement>("[role=option]") ?? [])];
   const run = (emoji: string) => {
-    recent.add(emoji);
     close();
     requestAnimationFrame(() => choose(emoji)); // an open modal dialog keeps the focus inside
+    recent.add(emoji); // last: the browser's storage may be full
   };
   // The list is long: only the options that change are touched.
   useLayoutEffect(() => {
@@ -54,7 +54,7 @@ export function EmojiPicker({ close, choose }: { close: () => void; choose: (emo
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.isComposing) return;
     const all = options();
-    if (event.key === "ArrowRight") select(Math.min(selected + 1, all.length - 1));
+    if (event.key === "ArrowRight") select(Math.max(Math.min(selected + 1, all.length - 1), 0));
     else if (event.key === "ArrowLeft") select(Math.max(selected - 1, 0));
     else if (event.key === "ArrowDown") select(beside(all, selected, 1));
     else if (event.key === "ArrowUp") select(beside(all, selected, -1));
