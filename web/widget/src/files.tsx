@@ -13,6 +13,7 @@ import { t } from "@hummdesk/texts";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "./chat.js";
+import { CROSS, Drawing } from "./drawing.js";
 import { explain } from "./notices.js";
 
 const CLIP = "M19 11l-7.5 7.5a4.5 4.5 0 0 1-6.4-6.4L13 4.3a3 3 0 0 1 4.2 4.2l-7.7 7.8a1.5 1.5 0 0 1-2.2-2.2L14.5 7";
@@ -55,9 +56,7 @@ export function AttachButton({ chat }: { chat: Chat }) {
   return (
     <>
       <button type="button" class="plain attach" aria-label={t("widget.attach")} onClick={() => field.current?.click()}>
-        <svg viewBox="0 0 24 24" aria-hidden="true">
-          <path d={CLIP} />
-        </svg>
+        <Drawing path={CLIP} />
       </button>
       <input
         ref={field}
@@ -100,7 +99,7 @@ export function UploadList({ chat }: { chat: Chat }) {
             aria-label={t("widget.cancelUpload", { filename: item.name })}
             onClick={() => chat.files.uploads.cancel(item)}
           >
-            ✕
+            <Drawing path={CROSS} />
           </button>
         </li>
       ))}

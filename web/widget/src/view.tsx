@@ -4,6 +4,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { Details } from "./details.js";
+import { CROSS, Drawing } from "./drawing.js";
 import { UploadList } from "./files.js";
 import { ConversationList } from "./list.js";
 import type { Look } from "./look.js";
@@ -16,7 +17,6 @@ const MOST_SHOWN = 99;
 const LOUD = "M4 9h4l5-4v14l-5-4H4zM16 9q3 3 0 6M19 6q6 6 0 12";
 const MUTED = "M4 9h4l5-4v14l-5-4H4zM17 9l5 6M22 9l-5 6";
 const BUBBLE = "M4 5h16v11H9l-5 4z";
-const CROSS = "M6 6l12 12M18 6L6 18";
 const LINES = "M4 6h16M4 12h16M4 18h16";
 
 interface Parts {
@@ -58,15 +58,6 @@ export function Widget({ chat, look, sound, title }: Parts & { title: string | u
         )}
       </button>
     </div>
-  );
-}
-
-/** An icon that needs no font. */
-function Drawing({ path }: { path: string }) {
-  return (
-    <svg viewBox="0 0 24 24" aria-hidden="true">
-      <path d={path} />
-    </svg>
   );
 }
 
