@@ -65,6 +65,9 @@ def _failure(name: str, address: AmqpAddress, error: Exception) -> Finding:
         grant = _grant(address)
         remedy = f"create it (`{create}`)" if "not found" in text else f"let the user in (`{grant}`)"
         return Finding(SUBJECT, f"{name} refuses the virtual host {address.vhost!r} ({text})", remedy, is_fatal=True)
+    if isinstance(error, FileNotFoundError):
+        problem = f"a file that the URL names cannot be read ({text})"
+        return Finding(SUBJECT, problem, "correct its path", is_fatal=True)
     if isinstance(error, ssl.SSLCertVerificationError):
         is_name = "hostname" in error.verify_message.lower() or "IP address" in error.verify_message
         remedy = (

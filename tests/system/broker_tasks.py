@@ -10,12 +10,15 @@ from hummdesk.bus.task_queues import open_task_queues
 from hummdesk.core.broker import QUEUES, TASKS, configuration
 from hummdesk.core.config import Settings
 
+PATIENCE_SECONDS = 20.0
+
 
 def sender_to(url: str) -> Celery:
     """A sender like the relay."""
     pools.reset()  # kombu keeps connections by their URL, whatever their TLS options are
     app = Celery("test", set_as_current=False)
     app.conf.update(configuration(Settings(broker_url=url), confirms=True))
+    app.conf.broker_connection_timeout = PATIENCE_SECONDS
     return app
 
 
@@ -41,5 +44,5 @@ def _receive(app: Celery) -> str:
     queue = next(queue for queue in app.conf.task_queues if queue.name == QUEUES["classification"])
     with app.connection_for_read() as connection, Consumer(connection, [queue], callbacks=[on_message]):
         while not names:
-            connection.drain_events(timeout=10)
+            connection.drain_events(timeout=PATIENCE_SECONDS)
     return names[0]

@@ -2,7 +2,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from hummdesk.bus import rabbitmq_checks
+from hummdesk.bus import rabbitmq_checks, rabbitmq_queues
+from hummdesk.core import broker
 from tests.system.rabbitmq import servers
 from tests.system.rabbitmq.servers import Rabbitmq
 
@@ -18,4 +19,6 @@ async def rabbitmq() -> AsyncIterator[Rabbitmq]:
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that stands still for some seconds, as on a busy machine, does not count as one that has failed."""
+    for module in (broker, rabbitmq_queues):
+        monkeypatch.setattr(module, "SOCKET_SECONDS", PATIENCE_SECONDS)
     monkeypatch.setattr(rabbitmq_checks, "CHECK_SECONDS", PATIENCE_SECONDS)

@@ -95,6 +95,9 @@ async def test_certificate_of_rabbitmq_that_is_not_trusted_is_refused_with_the_r
     [(text, is_fatal)] = await findings(servers, trusted.replace("127.0.0.1", "localhost"))
     assert is_fatal
     assert text.endswith("; use a name or an address that is in its certificate")
+    [(text, is_fatal)] = await findings(servers, f"{url}?ssl_ca_certs=/absent.pem")
+    assert is_fatal
+    assert text.endswith("; correct its path")
     [(text, is_fatal)] = await findings(servers, f"{url}?ssl_cert_reqs=none")
     assert not is_fatal
     assert "the certificate is not verified" in text
