@@ -127,6 +127,8 @@ def million_table() -> str:
             f"{_share(rate * found.redis_us_at(NODES) / SHARDS)} of the core of each of {SHARDS} masters",
         ],
         ["PostgreSQL", f"{rate * found.postgresql_us['4'] / SECOND_US:,.1f} cores"],
+        ["relays together", f"{rate * found.relay_us['4'] / SECOND_US:,.1f} cores"],
+        ["proxies together", f"{rate * found.proxy_us['4'] / SECOND_US:,.1f} cores"],
         ["connections to PostgreSQL", f"{NODES * connections:,}: {connections} for each node"],
         ["another node ends", f"{seconds:,.2f} s of the core of each node for the clients that come"],
     ]

@@ -23,7 +23,7 @@ from tests.system.nodes.network import NotPermitted
 pytestmark = [
     pytest.mark.systems,
     pytest.mark.engine("HAProxy", kind="before four hosts"),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(HAPROXY is None, reason="haproxy is not on the PATH"),
 ]
 

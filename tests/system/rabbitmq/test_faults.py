@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.systems,
     pytest.mark.engine("RabbitMQ"),
     pytest.mark.skipif(not rabbitmqs.IS_INSTALLED, reason="rabbitmq-server is not installed"),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
 ]
 
 
