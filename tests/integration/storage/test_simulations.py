@@ -42,6 +42,9 @@ class Selector:
 
     name = "scripted"
 
+    def name_for(self, request: Any) -> str:
+        return self.name
+
     async def ask(self, request: Any, call: Callable[[Provider], Awaitable[Any]]) -> ProviderAnswer[Any]:
         value = await call(cast(Provider, self))
         calls = () if self.cost is None else (model_call(self.cost),)
