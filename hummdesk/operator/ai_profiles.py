@@ -1,13 +1,14 @@
-"""Show and set what external models are told about an account when they draft."""
+"""Show and set what external models receive about an account for their drafts."""
 
 from uuid import UUID
 
+from hummdesk.contract.resources.settings import MAX_POLICIES, MAX_PROFILE
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.storage import accounts
 from hummdesk.storage.database import operator
 
-LONGEST = {"company": 2_000, "voice": 2_000, "policies": 8_000}
+LONGEST = {"company": MAX_PROFILE, "voice": MAX_PROFILE, "policies": MAX_POLICIES}
 """Characters of each text, as over REST."""
 
 

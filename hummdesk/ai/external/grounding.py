@@ -114,8 +114,7 @@ class DraftChecks:
     def check(self, content: str, cited: Sequence[CitedSource]) -> str:
         """Return the draft with its placeholders restored. Raises ProviderRefused if it may not be shown."""
         sources = [source.id for source in self.quoted(cited)]
-        allowed = {one for one in placeholders(self._input.customer) if not one.startswith("[LINK")}
-        allowed = allowed.union(*(placeholders(self._input.sources[source].text) for source in sources))
+        allowed = self._of_customer.union(*(placeholders(self._input.sources[source].text) for source in sources))
         shown = _checked(content, self._input.prompt, allowed, self._redactor)
         self._require_support(content, allowed, map(self._values, sources))
         return shown
@@ -125,10 +124,10 @@ class DraftChecks:
 
         Raises ProviderRefused if it may not be shown.
         """
-        allowed = {one for one in placeholders(self._input.customer) if not one.startswith("[LINK")}
+        allowed = self._of_customer
         shown = _checked(content, self._input.prompt, allowed, self._redactor)
         if not _QUESTION_MARK.search(shown):
-            raise Unsupported("The model's question to the customer is none")
+            raise Unsupported("The model's question to the customer has no question mark")
         customer = self._redactor.restore(self._input.customer, placeholders(self._input.customer))
         known = frozenset(one for one in values(customer) if not one.startswith("promise:"))
         self._require_support(content, allowed, [known])
@@ -140,6 +139,11 @@ class DraftChecks:
         fact = unsupported(said, known, stated=self._stated)
         if fact is not None:
             raise Unsupported(f"The model's draft has {NAMES[fact.kind]} that none of its sources has")
+
+    @cached_property
+    def _of_customer(self) -> set[str]:
+        """Placeholders of the customer's messages that a draft may contain: all but links."""
+        return {one for one in placeholders(self._input.customer) if not one.startswith("[LINK")}
 
     @cached_property
     def _stated(self) -> frozenset[str]:
