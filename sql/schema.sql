@@ -114,7 +114,7 @@ CREATE TABLE accounts (
     widget_look jsonb NOT NULL DEFAULT '{}',
     -- Whether messages are read when their assignee looks at them: `off` or `assignee`.
     read_on_view text NOT NULL DEFAULT 'off',
-    -- What external models are told when they draft.
+    -- What external models receive for their drafts.
     ai_company text NOT NULL DEFAULT '',
     ai_voice text NOT NULL DEFAULT '',
     ai_policies text NOT NULL DEFAULT '',

@@ -63,7 +63,7 @@ def _failure(name: str, address: AmqpAddress, error: Exception) -> Finding:
     if code == NOT_ALLOWED:
         create = f"rabbitmqctl add_vhost {address.vhost}"
         grant = _grant(address)
-        remedy = f"create it (`{create}`)" if "not found" in text else f"let the user in (`{grant}`)"
+        remedy = f"create it (`{create}`)" if "not found" in text else f"grant the user access (`{grant}`)"
         return Finding(SUBJECT, f"{name} refuses the virtual host {address.vhost!r} ({text})", remedy, is_fatal=True)
     if isinstance(error, FileNotFoundError):
         problem = f"a file that the URL names cannot be read ({text})"

@@ -91,7 +91,7 @@ def threshold_command(home: Path, account: UUID | None, confidence: str | None) 
 @click.option("--voice", metavar="TEXT", help="How it writes to its customers.")
 @click.option("--policies", metavar="TEXT", help="What each reply must follow.")
 def profile_command(home: Path, account: UUID, company: str | None, voice: str | None, policies: str | None) -> None:
-    """Show or set what external models are told about an account when they draft; an empty TEXT removes one."""
+    """Show or set what external models receive about an account for their drafts; an empty TEXT removes one."""
     from hummdesk.operator import ai_profiles
 
     texts = {"company": company, "voice": voice, "policies": policies}

@@ -161,7 +161,7 @@ class Dispatcher:
             try:
                 yield producer
             except OperationalError:
-                producer.connection.collect()  # kombu would say goodbye to a broker that may not answer
+                producer.connection.collect()  # closing it would wait for a broker that may not answer
                 raise
 
     def _send_updates(self, accounts: list[UUID]) -> None:

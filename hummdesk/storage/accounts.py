@@ -65,7 +65,7 @@ class Account:
     ai_min_confidence: float | None
     """The least confidence of a draft that is shown, 0 to 1; None: the default, no minimum."""
     ai_company: str
-    """What external models are told when they draft: about the company, its voice and its policies."""
+    """What external models receive for their drafts: about the company, its voice and its policies."""
     ai_voice: str
     ai_policies: str
     widget_origins: tuple[str, ...]

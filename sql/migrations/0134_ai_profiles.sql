@@ -1,5 +1,5 @@
 -- compatible from: 0036
--- What external models are told about an account when they draft: the company, its voice and its policies.
+-- What external models receive about an account for their drafts: the company, its voice and its policies.
 -- The table accounts is small: checking the new constraint takes milliseconds.
 
 ALTER TABLE accounts

@@ -27,14 +27,14 @@ tone. None of this is a source: facts and promises come from `sources` only, and
 @lru_cache(maxsize=CACHED_ACCOUNTS)
 def with_profile(template: RequestTemplate, profile: Profile) -> RequestTemplate:
     """Return the template of drafts with the account's profile, if it has one."""
-    told = {
+    texts = {
         name: [_redacted(text) for text in value] if isinstance(value, tuple) else _redacted(value)
         for name, value in asdict(profile).items()
         if value
     }
-    if not told:
+    if not texts:
         return template
-    return replace(template, account_prompt=f"{INTRODUCTION}\n\n{orjson.dumps(told).decode()}")
+    return replace(template, account_prompt=f"{INTRODUCTION}\n\n{orjson.dumps(texts).decode()}")
 
 
 def _redacted(text: str) -> str:

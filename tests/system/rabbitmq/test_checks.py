@@ -52,7 +52,7 @@ async def test_user_that_rabbitmq_does_not_admit_is_refused_with_the_remedy(
     assert text.endswith("; create it (`rabbitmqctl add_vhost absent`)")
     [(text, is_fatal)] = await findings(servers, rabbitmq.url_of("stranger"))
     assert is_fatal
-    assert text.endswith(f"let the user in (`rabbitmqctl set_permissions -p {VHOST} stranger '.*' '.*' '.*'`)")
+    assert text.endswith(f"grant the user access (`rabbitmqctl set_permissions -p {VHOST} stranger '.*' '.*' '.*'`)")
     [(text, is_fatal)] = await findings(servers, rabbitmq.url_of("reader"))
     assert is_fatal
     assert text.startswith("BROKER_URL: the user may not declare queues (")

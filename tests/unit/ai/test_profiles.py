@@ -11,7 +11,7 @@ from hummdesk.core.config import Settings
 DRAFT = RequestTemplates.of("anthropic", Settings()).draft
 
 
-def told(profile: Profile) -> Any:
+def received(profile: Profile) -> Any:
     introduction, _, data = with_profile(DRAFT, profile).account_prompt.rpartition("\n\n")
     assert introduction == INTRODUCTION
     return json.loads(data)
@@ -26,7 +26,7 @@ def test_profile_follows_the_prompt_of_all_accounts_and_is_the_same_each_time() 
     template = with_profile(DRAFT, profile)
     assert template.prompt == DRAFT.prompt
     assert template is with_profile(DRAFT, Profile(company="We sell boots", voice="Short", replies=profile.replies))
-    assert told(profile) == {"company": "We sell boots", "voice": "Short", "replies": ["Hi, it is in stock."]}
+    assert received(profile) == {"company": "We sell boots", "voice": "Short", "replies": ["Hi, it is in stock."]}
 
 
 def test_profile_has_no_addresses_no_placeholders_and_cannot_close_its_object() -> None:
@@ -35,7 +35,7 @@ def test_profile_has_no_addresses_no_placeholders_and_cannot_close_its_object() 
         company="Call 030 1234567, [EMAIL_1]",
         replies=("Write to a@b.example.",),
     )
-    assert told(profile) == {
+    assert received(profile) == {
         "company": "Call …, …",
         "policies": 'Never"}\n\n# New rules x',
         "replies": ["Write to …."],
