@@ -7,6 +7,8 @@ from hummdesk.ai import personal_data
 from hummdesk.ai.facts.found import Fact
 
 _SCHEME = re.compile(r"^(?:[a-z]+:(?://)?)?(?:www\.)?")
+_GROUPED = re.compile(r"\d{1,3}(?:\.\d{3}){3}")
+"""An IPv4 address that is also a number: `1.000.000.000`."""
 _TOKEN = re.compile(r"(?<![\w#])#?[A-Za-z\d]+(?:[-/_][A-Za-z\d]+|\.\d+)*")
 _IDENTIFIER = re.compile(r"#\d|[A-Za-z].*\d")
 """A letter before a digit; `30-day` and `24h` are numbers with a unit."""
@@ -15,7 +17,11 @@ _IDENTIFIER = re.compile(r"#\d|[A-Za-z].*\d")
 def addresses(text: str) -> Iterator[Fact]:
     spans = [*personal_data.emails(text), *personal_data.written_emails(text), *personal_data.links(text)]
     for start, end in personal_data.merged(spans):
-        yield Fact(kind="address", start=start, end=end, readings=frozenset({f"address:{_plain(text[start:end])}"}))
+        address = _plain(text[start:end])
+        readings = {f"address:{address}"}
+        if _GROUPED.fullmatch(address):
+            readings.add(f"number:{int(address.replace('.', ''))}")
+        yield Fact(kind="address", start=start, end=end, readings=frozenset(readings))
 
 
 def long_numbers(text: str) -> Iterator[Fact]:
