@@ -219,7 +219,8 @@ ORDER BY page.updated_at DESC, page.id DESC
 LIMIT :limit;
 
 -- name: page_of_unassigned(statuses, before_at, before_id, limit)
--- As `page_of_account`, of the unassigned conversations.
+-- As `page_of_account`, of the unassigned conversations. Sorted by `assigned_to`, too, which is the same for all, since the
+-- planner reads an index in order only for columns that are compared by `=` or sorted by.
 SELECT page.id, page.updated_at
 FROM unnest(:statuses::text[]) AS wanted (status)
 CROSS JOIN LATERAL (
@@ -229,7 +230,7 @@ CROSS JOIN LATERAL (
       AND assigned_to IS NULL
       AND conversations.status = wanted.status
       AND (updated_at, id) < (:before_at, :before_id::uuid)
-    ORDER BY updated_at DESC, id DESC
+    ORDER BY assigned_to, updated_at DESC, id DESC
     LIMIT :limit
 ) AS page
 ORDER BY page.updated_at DESC, page.id DESC
