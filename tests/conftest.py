@@ -15,6 +15,7 @@ import psycopg
 import pytest
 import xdist
 from psycopg import sql
+from redis.asyncio import Redis
 
 from hummdesk.core import temporary
 from tests import memory
@@ -24,9 +25,19 @@ os.environ["TMPDIR"] = memory.temporary_folder()
 # The metrics directory of all processes under test: prometheus_client reads the variable once, when it is imported.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS = str(temporary.make("metrics"))
 
+from hummdesk.bus.task_queues import REPORTED
+from hummdesk.core.broker import QUEUE_KEYS
 from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
 from tests import database_template, schedule, superuser
+
+EMPTY = """
+    TRUNCATE accounts, erasures, feed_changes, feed_events, file_deletions, outbox, queue_moves CASCADE
+"""
+"""Empties all tables but those without accounts: the others of these names refer to no table."""
+
+_shared: list[tuple[str, str]] = []
+"""The URLs of the database and the Redis that the tests of this process share, once there is one."""
 
 UNLIMITED: dict[str, Any] = {
     entry.name: 0 for entry in fields(Settings) if entry.name.startswith(("rate_limit_", "max_sockets_"))
@@ -119,7 +130,10 @@ async def servers() -> AsyncIterator[Servers]:
     server = redis.prepare(folder)
     database = await postgres.start(cluster, folder, durable=False)
     broker = await redis.start(server, folder)
-    yield Servers(cluster, cluster.url("postgres"), server.url)
+    made = Servers(cluster, cluster.url("postgres"), server.url)
+    await made.execute(sql.SQL("ALTER SYSTEM SET autovacuum = off").format())  # it would change plans between tests
+    await made.execute(sql.SQL("SELECT pg_reload_conf()").format())
+    yield made
     await superuser.close()
     await asyncio.gather(database.stop(), broker.stop())
     cluster.tidy()
@@ -136,8 +150,24 @@ def template(servers: Servers) -> str:
 async def database_url(servers: Servers, template: str) -> AsyncIterator[str]:
     """A migrated database that all tests share; each test creates its own accounts."""
     name = await servers.clone(template)
-    yield servers.cluster.url(name)
+    url = servers.cluster.url(name)
+    _shared.append((url, servers.redis_url))
+    yield url
+    _shared.clear()
     await servers.drop(name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def nothing_left() -> AsyncIterator[None]:
+    """Empty what the files of a test process share: which files these are changes from run to run.
+
+    Otherwise relays and workers of a test would do first what the tests of other files have left to them.
+    """
+    yield
+    for database_url, redis_url in _shared:
+        await superuser.execute(database_url, EMPTY)
+        async with Redis.from_url(redis_url) as connected:
+            await connected.delete(REPORTED, *QUEUE_KEYS.values())
 
 
 @pytest.fixture
