@@ -25,7 +25,7 @@ class RunFigures(Schema):
 
 
 class FailedRun(Schema):
-    """An AI run that failed for good, with the `error` of its `ai_error`."""
+    """An AI run that failed permanently, with the `error` of its `ai_error`."""
 
     runId = Id(required=True)
     processingType = OneOf(*get_args(RunKind), required=True)

@@ -58,7 +58,7 @@ class RecoverySaver:
             await asyncio.gather(*(self._save(self._store, session) for session in outdated))
 
     async def disconnect(self, session: ClientSession, *, is_final: bool) -> bool:
-        """Begin the recovery window of a closed socket; delete its session if the client has left for good.
+        """Begin the recovery window of a closed socket; delete its session if the client has left permanently.
 
         Returns whether the client has recovered the session already, at another process.
         """

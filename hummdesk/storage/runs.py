@@ -87,7 +87,7 @@ class ClaimedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptResult:
-    """The result of one attempt: `done` with an outcome, `failed` for good, or `pending` to be retried."""
+    """The result of one attempt: `done` with an outcome, `failed` permanently, or `pending` to be retried."""
 
     run: ClaimedRun
     status: Literal["done", "failed", "pending"]

@@ -248,7 +248,7 @@ class AIAssist(OfMessage):
 
 @event("ai_error", to=(ACCOUNT,))
 class AIError(AIRun):
-    """An AI run has failed for good. `error` is safe to show."""
+    """An AI run has failed permanently. `error` is safe to show."""
 
     error: str
     retryable: bool = False

@@ -74,7 +74,7 @@ class Connection:
                     self._take(*orjson.loads(frame.data[2:]))
 
     async def leave(self) -> None:
-        """Disconnect for good, as `socket.disconnect()`."""
+        """Disconnect permanently, as `socket.disconnect()`."""
         await self._socket.send_str("41")
         await self._socket.close()
 

@@ -117,7 +117,7 @@ async def another_master(found_cluster: Cluster, source: Server) -> Server:
 
 
 async def stop_replication(master: Server, replica: Server) -> None:
-    """End the replication for good: the replica has no valid password any more."""
+    """End the replication permanently: the replica has no valid password any more."""
     await replica.run("CONFIG", "SET", "masterauth", "wrong")
     await master.run("CLIENT", "KILL", "TYPE", "replica")
 

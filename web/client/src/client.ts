@@ -200,7 +200,7 @@ export class DeskClient extends Emitter<DeskEvents> {
     if (this.typed.delete(conversationId) && this.isReady) this.socket.emit("typing_stop", { conversationId });
   }
 
-  /** Disconnect for good. Pending messages stay in their storage. */
+  /** Disconnect permanently. Pending messages stay in their storage. */
   close(): void {
     this.isClosed = true;
     clearTimeout(this.reconnectTimer);

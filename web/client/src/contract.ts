@@ -459,7 +459,7 @@ export interface AIAssist {
   provider: string;
 }
 
-/** An AI run has failed for good. `error` is safe to show. */
+/** An AI run has failed permanently. `error` is safe to show. */
 export interface AIError {
   conversationId: string;
   timestamp: string;
@@ -1011,7 +1011,7 @@ export interface AIBudget {
   dailyDollars?: number;
 }
 
-/** An AI run that failed for good, with the `error` of its `ai_error`. */
+/** An AI run that failed permanently, with the `error` of its `ai_error`. */
 export interface FailedRun {
   runId: string;
   processingType: "classification" | "draft" | "summary" | "assist";

@@ -1,7 +1,7 @@
 const PERSONAL = ["pass", "owner", "letters", "beginning", "drafts", "current", "details"];
 
 /**
- * What the widget stores in the browser, by name: for good, or (`forTab`) for this tab until it is closed.
+ * What the widget stores in the browser, by name: permanently, or (`forTab`) for this tab until it is closed.
  *
  * Without storage, or once it is full, everything is lost with the page.
  */

@@ -84,7 +84,7 @@ class DeskClient(Requests):
         await self.close()
 
     async def close(self) -> None:
-        """Disconnect for good. Events that no handler has received are dropped."""
+        """Disconnect permanently. Events that no handler has received are dropped."""
         self._end(ClientError("The client is closed"))
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:

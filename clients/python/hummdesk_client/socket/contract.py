@@ -500,7 +500,7 @@ class AIAssist(TypedDict):
 
 
 class AIError(TypedDict):
-    """An AI run has failed for good. `error` is safe to show."""
+    """An AI run has failed permanently. `error` is safe to show."""
 
     conversationId: str
     timestamp: str
@@ -1111,7 +1111,7 @@ class AIBudget(TypedDict):
 
 
 class FailedRun(TypedDict):
-    """An AI run that failed for good, with the `error` of its `ai_error`."""
+    """An AI run that failed permanently, with the `error` of its `ai_error`."""
 
     runId: str
     processingType: Literal["classification", "draft", "summary", "assist"]
