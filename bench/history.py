@@ -11,7 +11,7 @@ from os import cpu_count, getloadavg
 from pathlib import Path
 from typing import Any
 
-from bench.report import FIGURES, Figure, Result
+from bench.report import FIGURES, Figure, Result, short
 
 FILE = Path(__file__).with_name("history.jsonl")
 PACKAGES = ("sanic", "python-socketio", "psycopg", "redis", "uvloop")
@@ -75,7 +75,7 @@ def table() -> str:
             f"{target:g} × {peer}" for peer, target in figure.ratios.items()
         ]
         ratios = [f"{ratio:.2f} × {peer}" for peer, ratio in result.ratios.items()]
-        measured = ", ".join([f"{result.value:.3g}", *ratios])
+        measured = ", ".join([short(result.value), *ratios])
         wanted = ", ".join(f"{sign} {target}" for target in targets)
         rows.append(f"| {figure.name} | {figure.description} | {measured} | {wanted} | `{run.commit}` |")
     return "\n".join(rows)

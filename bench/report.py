@@ -110,7 +110,7 @@ def report_line(figure: Figure, rounds: list[Round], before: Result | None = Non
     targets = ", ".join(check.text for check in checks)
     peers = _peer_figures([measured.get(figure.name, {}) for measured in rounds])
     worse = ", ".join(regressions(figure, result, before)) if before else ""
-    parts = (f"{head}: {_short(result.value)}", peers, f"target {targets}", _verdict(checks), worse)
+    parts = (f"{head}: {short(result.value)}", peers, f"target {targets}", _verdict(checks), worse)
     return " | ".join(filter(None, parts))
 
 
@@ -120,7 +120,7 @@ def regressions(figure: Figure, now: Result, before: Result) -> list[str]:
     if not figure.ratios:
         pairs = {"": (before.value, now.value)}
     return [
-        f"WORSE: {_short(old)} → {_short(new)} {name}".rstrip()
+        f"WORSE: {short(old)} → {short(new)} {name}".rstrip()
         for name, (old, new) in pairs.items()
         if (old > new * REGRESSION if figure.more_is_better else new > old * REGRESSION)
     ]
@@ -129,7 +129,7 @@ def regressions(figure: Figure, now: Result, before: Result) -> list[str]:
 def _peer_figures(results: list[dict[str, float]]) -> str:
     peers = dict.fromkeys(peer for result in results for peer in result if peer != OURS)
     medians = {peer: median(result[peer] for result in results if peer in result) for peer in peers}
-    return ", ".join(f"{peer} {_short(value)}" for peer, value in medians.items())
+    return ", ".join(f"{peer} {short(value)}" for peer, value in medians.items())
 
 
 def _checks(figure: Figure, result: Result) -> list[Check]:
@@ -159,5 +159,5 @@ def _verdict(checks: list[Check]) -> str:
     return "met as far as measured" if None in verdicts else "met"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
