@@ -1,13 +1,46 @@
 """Times that do not count those in which this process was not run: machines stand still for seconds."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 STEP_SECONDS = 0.02
 LONGEST_STEP_SECONDS = 0.05
 """What is counted of a step at most; the rest of it the process was not run, or its event loop was blocked."""
+
+
+class _Ticker(threading.Thread):
+    """Counts the time in which this process is run, from the first use to the end of the process."""
+
+    def __init__(self) -> None:
+        super().__init__(name="running time", daemon=True)
+        self._step = (0.0, time.monotonic())
+        """What was counted before the current step, and its beginning: together, since another thread reads them."""
+
+    def run(self) -> None:
+        while True:
+            time.sleep(STEP_SECONDS)
+            self._step = (self.seconds, time.monotonic())
+
+    @property
+    def seconds(self) -> float:
+        counted, began = self._step
+        return counted + min(time.monotonic() - began, LONGEST_STEP_SECONDS)
+
+
+@cache
+def _ticker() -> _Ticker:
+    made = _Ticker()
+    made.start()
+    return made
+
+
+def running_seconds() -> float:
+    """As `time.monotonic`, but it stands still while this process is not run."""
+    return _ticker().seconds
 
 
 class RunningClock:

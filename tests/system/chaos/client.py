@@ -6,7 +6,6 @@ It speaks Socket.IO on a bare WebSocket, so that it is cheap, can be cut, and ca
 import asyncio
 import itertools
 import random
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -15,9 +14,11 @@ import orjson
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
+from tests.running_time import running_seconds
+
 RESPONSE_SECONDS = 6.0
 BACKOFF_SECONDS = (0.05, 0.5)
-OPEN_SECONDS = 10.0
+OPEN_SECONDS = 30.0
 TRANSIENT = {"UNAVAILABLE", "INTERNAL_ERROR", "UNAUTHORIZED"}
 """Error codes after which a send is retried. UNAUTHORIZED: the socket may be reconnecting."""
 
@@ -94,6 +95,7 @@ class Client:
         """Error codes of all requests, also of those that were retried."""
         self.disconnect_codes: list[str] = []
         """Codes of `disconnect_reason`."""
+        self.response_seconds = RESPONSE_SECONDS
         self.sid = ""
         self.pid = ""
         self.offset = ""
@@ -142,7 +144,7 @@ class Client:
 
     def _disconnected(self) -> None:
         if self.synchronized.is_set():
-            self._lost_at = time.monotonic()
+            self._lost_at = running_seconds()
         self.synchronized.clear()
         self._authenticated.clear()
         self._connection = None
@@ -204,7 +206,7 @@ class Client:
                     await self._catch_up()
                 self._is_catching_up = False
             if self._lost_at is not None:
-                self.outages.append(time.monotonic() - self._lost_at)
+                self.outages.append(running_seconds() - self._lost_at)
                 self._lost_at = None
             self.synchronized.set()
         except (Disconnected, Refused, TimeoutError):
@@ -244,7 +246,7 @@ class Client:
         if event == "new_message":
             self._message(payload)
             return
-        self.received.append((time.monotonic(), event, payload))
+        self.received.append((running_seconds(), event, payload))
         if event == "authenticated":
             self._authenticated.set()
         elif event == "disconnect_reason":
@@ -288,7 +290,7 @@ class Client:
         self._responses[number] = future
         try:
             await self._connection.send(f"42{number}" + orjson.dumps([event, payload]).decode())
-            async with asyncio.timeout(RESPONSE_SECONDS):
+            async with asyncio.timeout(self.response_seconds):
                 response = await future
         except WebSocketException:
             raise Disconnected from None

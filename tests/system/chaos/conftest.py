@@ -9,8 +9,9 @@ from tests.system.chaos.deployment import Deployment, deploy
 
 @pytest.fixture(scope="package")
 async def shared_deployment() -> AsyncIterator[Deployment]:
-    # A web process that the machine does not run for seconds is not taken for a killed one.
-    async with deploy(presence_lease_seconds=6.0) as made:
+    # A web process that the machine does not run for seconds is not taken for a killed one, nor an agent who reconnects
+    # for one who has left.
+    async with deploy(presence_lease_seconds=6.0, presence_grace_seconds=4.0) as made:
         yield made
 
 

@@ -25,7 +25,7 @@ from tests.conftest import UNLIMITED, make_reachable_directory
 from tests.forked_process import fork
 from tests.integration.server.accounts import Account
 
-READY_SECONDS = 30.0
+READY_SECONDS = 90.0
 UNSHARED = {"PROMETHEUS_MULTIPROC_DIR", "COVERAGE_PROCESS_CONFIG"}
 """Variables that the processes do not inherit from the test: its metrics directory and its coverage."""
 WEB, RELAY, WORKER = "web", "relay", "worker"
@@ -121,7 +121,7 @@ class Deployment:
 
     async def _reap_backends(self) -> None:
         """Wait until no backend of a killed PostgreSQL holds its shared memory; each is in a session of its own."""
-        await asyncio.to_thread(psutil.wait_procs, self.backends, 5)
+        await asyncio.to_thread(psutil.wait_procs, self.backends, 30)
 
     def resident_mib(self, name: str) -> float:
         return float(psutil.Process(self.processes[name].pid).memory_info().rss / (1 << 20))

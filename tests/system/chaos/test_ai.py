@@ -1,14 +1,11 @@
 """Faults 9 to 12 of the AI pipeline at any size, and the independence of the queues. 13 to 16: tests/system/tasks."""
 
 import asyncio
-import os
 import random
 import shutil
-import signal
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,10 +21,11 @@ from hummdesk.core.models import Message
 from hummdesk.dev import redis
 from hummdesk.dev.process import Process
 from tests.conftest import make_reachable_directory
+from tests.running_time import running_seconds
 from tests.system.chaos.report import row, size
-from tests.system.tasks.conftest import Pipeline, fast_failing, pipeline_of, worker_of
+from tests.system.tasks.conftest import Pipeline, fast_failing, pipeline_of
 
-pytestmark = pytest.mark.timeout(size(180, 1800))
+pytestmark = pytest.mark.timeout(size(400, 1800))
 
 QUESTION = "My jacket's zip broke after two years. Do you repair it?"
 ENDS = ("ai_processing_completed", "ai_error")
@@ -87,11 +85,11 @@ async def test_workers_with_killed_main_process_end_every_run(pipeline: Pipeline
                 await pipeline.until(partial(_any_has_events, pipeline, waiting))
                 for main in workers.children():
                     main.kill()
-                began = time.monotonic()
+                began = running_seconds()
                 for message in waiting:
                     await pipeline.ended(message, "classification", seconds=90)
                 await pipeline.ended(drafted, "draft", seconds=90)
-                took.append(time.monotonic() - began)
+                took.append(running_seconds() - began)
                 asked += [drafted, *waiting]
         ends = Counter(event.data["runId"] for one in asked for event in pipeline.events_of(one) if event.event in ENDS)
         found.measure("longest until every run has ended", max(took), 60, " s")
@@ -133,46 +131,41 @@ async def test_worker_after_broker_restart_consumes_again(pipeline: Pipeline, br
             await pipeline.ended(await pipeline.ask(QUESTION), "classification", seconds=60)
             for _ in range(times):
                 await broker.restart()
-                began = time.monotonic()
+                began = running_seconds()
                 await pipeline.ended(await pipeline.ask(QUESTION), "classification", seconds=60)
-                took.append(time.monotonic() - began)
+                took.append(running_seconds() - began)
         found.measure("longest until a message is classified again", max(took), 30, " s")
 
 
 async def test_queue_when_another_is_blocked_is_not_delayed(pipeline: Pipeline) -> None:
     with row("11b", "the bulk queue flooded, then the workers for classification stopped") as found:
-        async with pipeline.worker() as workers:
+        async with pipeline.worker():
             await pipeline.ended(await pipeline.ask(QUESTION), "classification", "draft", seconds=60)
             sender = Celery("test", set_as_current=False)
             sender.conf.update(configuration(pipeline.settings))
             for _ in range(500):
                 sender.send_task("hummdesk.bulk.idle")
-            began = time.monotonic()
+            began = running_seconds()
             await pipeline.ended(message := await pipeline.ask(QUESTION), "classification", "draft")
-            found.measure("classified and drafted after", time.monotonic() - began, 10, " s")
+            found.measure("classified and drafted after", running_seconds() - began, 10, " s")
             with sender.connection_or_acquire() as connection:
                 left = connection.default_channel.queue_declare(queue="ai.bulk").message_count
             sender.close()
             found.note(f"{left} bulk tasks left")
             assert left > 100
 
-            message = await pipeline.ask(f"{QUESTION}\ndraft lingers 1")
-            await pipeline.ended(message, "classification")
-            main = await worker_of(workers, "classification")
-            family = [main, *main.children()]
-            for process in family:
-                os.kill(process.pid, signal.SIGSTOP)
-            try:
-                for _ in range(50):
-                    await pipeline.ask("Where is my parcel?", assigned=False)
-                began = time.monotonic()
+            async with AsyncExitStack() as held:
+                with pipeline.lingering():
+                    message = await pipeline.ask(f"{QUESTION}\ndraft lingers 1")
+                    await pipeline.ended(message, "classification")
+                    await held.enter_async_context(pipeline.suspended_worker("classification"))
+                    for _ in range(50):
+                        await pipeline.ask("Where is my parcel?", assigned=False)
+                began = running_seconds()
                 await pipeline.ended(message, "draft")
-                found.measure("drafted after", time.monotonic() - began, 10, " s")
-            finally:
-                for process in family:
-                    os.kill(process.pid, signal.SIGCONT)
-                began = time.monotonic()
-        found.measure("stopped after", time.monotonic() - began, 5, " s")
+                found.measure("drafted after", running_seconds() - began, 10, " s")
+            began = running_seconds()
+        found.measure("stopped after", running_seconds() - began, 5, " s")
 
 
 def _is_drafting(pipeline: Pipeline, message: Message) -> bool:

@@ -13,7 +13,7 @@ from tests.system.chaos.report import row, size
 from tests.system.chaos.test_postgres import TERMINATE
 from tests.system.chaos.test_redis import kill_clients
 
-pytestmark = pytest.mark.timeout(size(120, 900))
+pytestmark = pytest.mark.timeout(size(300, 900))
 
 PAUSE_SECONDS = 2.0
 """Time between two faults, in which the deployment recovers, so that each fault occurs under full load."""

@@ -18,7 +18,7 @@ from tests.system.chaos.deployment import Deployment
 from tests.system.chaos.load import load
 from tests.system.chaos.report import row, size
 
-pytestmark = pytest.mark.timeout(size(90, 900))
+pytestmark = pytest.mark.timeout(size(240, 900))
 
 BACKENDS = """
     SELECT pg_terminate_backend(pid)
@@ -85,7 +85,7 @@ class Reader:
 
 async def test_killed_writers_and_sequencers_leave_the_feed_whole(deployment: Deployment) -> None:
     seconds = size(6, 120)
-    database = Database(deployment.settings.postgres, role="hummdesk_app", size=3, timeout=3)
+    database = Database(deployment.settings.postgres, role="hummdesk_app", size=3, timeout=15)
     await database.open()
     with row("45", f"web process, relay and backends that number killed at random for {seconds} s") as found:
         async with load(deployment, accounts=2) as traffic:

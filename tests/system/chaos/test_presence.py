@@ -9,14 +9,15 @@ import pytest
 
 from hummdesk.core import tokens
 from tests.integration.server.accounts import Account
-from tests.running_time import running_clock, running_timeout
+from tests.running_time import running_clock, running_seconds, running_timeout
 from tests.system.chaos.client import Client
 from tests.system.chaos.deployment import Deployment
 from tests.system.chaos.load import client_of
 from tests.system.chaos.report import row, size
 
-pytestmark = pytest.mark.timeout(size(60, 900))
+pytestmark = pytest.mark.timeout(size(240, 900))
 
+WAIT_SECONDS = 30
 TOKEN_SECONDS = 7
 """Of a token that expires while the test waits: longer than a machine stands still between its issue and its use."""
 
@@ -57,12 +58,12 @@ async def test_agents_of_killed_process_go_offline_within_lease(deployment: Depl
         viewer = await connected(deployment, account, "viewer", 0)
         agents = [await connected(deployment, account, "agent", 1) for _ in range(3)]
         agent = str(account.people["agent"].id)
-        await until(viewer, agent, "agent_online", 0, 5)
+        await until(viewer, agent, "agent_online", 0, WAIT_SECONDS)
         for client in agents:
             client.addresses = ["http://127.0.0.1:1"]  # they do not reconnect
-        killed = time.monotonic()
+        killed = running_seconds()
         await deployment.kill("web-1")
-        offline = await until(viewer, agent, "agent_offline", killed, lease * 3)
+        offline = await until(viewer, agent, "agent_offline", killed, WAIT_SECONDS)
         found.measure("offline event after", offline - killed, at_most=lease + 2, unit=" s")
         found.measure("still listed as online", (await statuses(viewer))[agent] != "offline")
         await asyncio.sleep(1)
@@ -105,9 +106,9 @@ async def test_ten_tabs_during_rolling_restart_go_online_and_offline_once(deploy
         viewer = await connected(deployment, account, "viewer", 0)
         agent = str(account.people["agent"].id)
         for _ in range(size(1, 5)):
-            began = time.monotonic()
+            began = running_seconds()
             tabs = [await connected(deployment, account, "agent", number) for number in range(10)]
-            await until(viewer, agent, "agent_online", began, 5)
+            await until(viewer, agent, "agent_online", began, WAIT_SECONDS)
             for number in range(2):
                 await deployment.stop(f"web-{number}")
                 await deployment.start_web(number)
@@ -116,7 +117,7 @@ async def test_ten_tabs_during_rolling_restart_go_online_and_offline_once(deploy
             for tab in tabs:
                 await tab.stop()
                 await asyncio.sleep(random.uniform(0, 0.1))
-            await until(viewer, agent, "agent_offline", began, deployment.settings.presence_lease_seconds * 3)
+            await until(viewer, agent, "agent_offline", began, WAIT_SECONDS)
             await asyncio.sleep(1)
             events = [event for _, event in presence_events(viewer, agent, began)]
             found.measure("online events", events.count("agent_online"), at_most=1)

@@ -23,7 +23,7 @@ from tests.system.chaos.deployment import Deployment
 from tests.system.chaos.load import client_of
 from tests.system.chaos.report import row, size
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(size(120, 900))]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(size(300, 900))]
 
 CAPACITY = 3
 SAMPLE_SECONDS = 0.1
@@ -240,7 +240,7 @@ async def settled(deployment: Deployment, account: Account) -> int:
 
 async def replayed(deployment: Deployment, account_id: UUID) -> tuple[int, int]:
     """Make all stored decisions again; return their number, and how many differ."""
-    database = Database(deployment.settings.postgres, role="hummdesk_app", size=1, timeout=5)
+    database = Database(deployment.settings.postgres, role="hummdesk_app", size=1, timeout=30)
     await database.open()
     async with database.account(account_id) as tx:
         records = await routing.records(tx, after=0, limit=10_000)

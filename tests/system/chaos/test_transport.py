@@ -5,7 +5,6 @@ import io
 import random
 import resource
 import socket
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -17,16 +16,17 @@ import pytest
 from bench.sockets import KEY, UPGRADE, client_frame
 from hummdesk.publish.broadcast import BroadcastService, open_broadcast_service
 from tests.integration.server.accounts import Account
+from tests.running_time import running_seconds
 from tests.system.chaos.client import RESYNC
 from tests.system.chaos.deployment import Deployment, is_ready
 from tests.system.chaos.load import Load, client_of, load
 from tests.system.chaos.report import row, size
 
-pytestmark = pytest.mark.timeout(size(60, 600))
+pytestmark = pytest.mark.timeout(size(240, 600))
 
 PATH = "/socket.io/?EIO=4&transport={}"
 CONCURRENT = 100
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 30.0
 IDLE_SECONDS = 12.0
 """Above the heartbeat and the authentication timeout, with the settings of these tests and with the defaults."""
 
@@ -74,16 +74,16 @@ async def sockets_of(deployment: Deployment) -> float:
 
 async def sockets_left(deployment: Deployment, before: float) -> float:
     """Return how many sockets more there are than before, once the last disconnects are handled."""
-    until = time.monotonic() + CLOSE_SECONDS
-    while (left := await sockets_of(deployment) - before) and time.monotonic() < until:
+    until = running_seconds() + CLOSE_SECONDS
+    while (left := await sockets_of(deployment) - before) and running_seconds() < until:
         await asyncio.sleep(0.05)
     return left
 
 
 async def agents_left(broadcast: BroadcastService, account: Account) -> int:
     """Return how many agents are online, once the last disconnects are handled."""
-    until = time.monotonic() + CLOSE_SECONDS
-    while (left := len(await broadcast.get_online_agents(account.id))) and time.monotonic() < until:
+    until = running_seconds() + CLOSE_SECONDS
+    while (left := len(await broadcast.get_online_agents(account.id))) and running_seconds() < until:
         await asyncio.sleep(0.05)
     return left
 
@@ -109,15 +109,15 @@ async def test_clients_that_never_read_are_disconnected(deployment: Deployment) 
         reading = await client_of(deployment, account, "agent").start()
         async with load(deployment) as traffic, publishing(deployment) as broadcast:
             async with traffic.sending(), flooding(broadcast, account):
-                began = time.monotonic()
+                began = running_seconds()
                 await asyncio.sleep(size(4, 15))
                 usual, before = p99(traffic, since=began), deployment.resident_mib("web-0")
                 non_readers = [await connect_non_reader(deployment, account.token("viewer")) for _ in range(number)]
-                began, most = time.monotonic(), 0.0
+                began, most = running_seconds(), 0.0
                 while any(still_connected(deployment, non_readers)):
                     most = max(most, deployment.resident_mib("web-0"))
                     await asyncio.sleep(0.2)
-                took = time.monotonic() - began
+                took = running_seconds() - began
                 await asyncio.sleep(max(0, size(4, 15) - took))
             for raw in non_readers:
                 raw.abort()
@@ -261,9 +261,9 @@ async def test_idle_handshakes_are_closed(deployment: Deployment) -> None:
         idling = asyncio.create_task(hold_idle(deployment, number))
         taken: list[float] = []
         while not idling.done():
-            start = time.monotonic()
+            start = running_seconds()
             client = await client_of(deployment, account, "agent").start()
-            taken.append((time.monotonic() - start) * 1000)
+            taken.append((running_seconds() - start) * 1000)
             await client.stop()
         found.note(f"{len(taken)} legitimate connects")
         found.measure("their p99", quantiles(taken, n=100)[98], at_most=1000, unit=" ms")
@@ -283,9 +283,9 @@ async def hold_idle(deployment: Deployment, number: int) -> list[float]:
 
 async def idle(raw: RawConnection, *, connects: bool) -> float:
     """Return the seconds until the connection is closed. `connects`: connect without a token."""
-    began = time.monotonic()
+    began = running_seconds()
     if connects:
         raw.send("40")
     await raw.ended()
     raw.abort()
-    return time.monotonic() - began
+    return running_seconds() - began

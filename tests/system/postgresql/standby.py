@@ -80,6 +80,6 @@ async def execute(url: str, statement: str) -> list[tuple[Any, ...]]:
 
 async def until(url: str, condition: str) -> None:
     """Wait until a query returns true."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await execute(url, condition))[:1] != [(True,)]:
             await asyncio.sleep(POLL_SECONDS)

@@ -61,7 +61,7 @@ async def pooled(servers: Servers, template: str, settings: Settings) -> AsyncIt
         logins = [name_of(made.postgres, kind) for kind in ROLES]
         folder = make_reachable_directory()
         async with pgbouncer(servers.cluster, folder, made.postgres, mode="transaction", users=logins) as url:
-            app = Database(url, role="hummdesk_app", size=8, timeout=5)
+            app = Database(url, role="hummdesk_app", size=8, timeout=30)
             await app.open()
             superuser = servers.cluster.url(str(psycopg.conninfo.conninfo_to_dict(made.postgres)["dbname"]))
             first, second = [await Account(superuser, app).make() for _ in range(2)]
@@ -71,7 +71,7 @@ async def pooled(servers: Servers, template: str, settings: Settings) -> AsyncIt
 
 @asynccontextmanager
 async def connected(url: str, role: Role, *, pipelined: bool) -> AsyncIterator[Database]:
-    made = Database(url, role=role, size=4, timeout=5, pipelined=pipelined, epochs=Epochs())
+    made = Database(url, role=role, size=4, timeout=30, pipelined=pipelined, epochs=Epochs())
     await made.open()
     yield made
     await made.close()
@@ -136,7 +136,7 @@ async def test_check_at_the_start_leaves_no_role_to_the_next_one_of_the_pooler(p
 async def test_transaction_through_pooler_enters_the_epoch_of_its_server(pooled: Pooled, pipelined: bool) -> None:
     """The connection to the pooler stays, whatever server is behind it."""
     account, epochs = pooled.accounts[0], Epochs()
-    served = Database(pooled.url_of("web"), role="hummdesk_app", size=1, timeout=5, pipelined=pipelined, epochs=epochs)
+    served = Database(pooled.url_of("web"), role="hummdesk_app", size=1, timeout=30, pipelined=pipelined, epochs=epochs)
     await served.open()
     entered = set[int]()
     for _ in range(2):
@@ -155,14 +155,14 @@ async def test_notifications_without_an_address_of_the_server_are_polled(
     pooled: Pooled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(database, "POLL_SECONDS", 0.01)
-    served = Database(pooled.url, role="hummdesk_app", size=1, timeout=5)
+    served = Database(pooled.url, role="hummdesk_app", size=1, timeout=30)
     async with aclosing(served.listen("hummdesk_feed")) as notices:
         assert [await anext(notices) for _ in range(3)] == [LISTENING] * 3
     assert "database.polled" in caplog.messages
 
 
 async def test_notifications_come_over_the_address_of_the_server(pooled: Pooled) -> None:
-    served = Database(pooled.url, role="hummdesk_app", size=1, timeout=5, listen_url=pooled.settings.postgres)
+    served = Database(pooled.url, role="hummdesk_app", size=1, timeout=30, listen_url=pooled.settings.postgres)
     async with aclosing(served.listen("hummdesk_feed")) as notices:
         assert await anext(notices) == LISTENING
         async with await psycopg.AsyncConnection.connect(pooled.url, autocommit=True) as connection:

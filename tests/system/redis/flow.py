@@ -42,13 +42,13 @@ class Bus:
         return [event.data["number"] for event in self.events if event.data["account"] == str(account_id)]
 
     async def has(self, account_id: UUID, numbers: set[int]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not numbers <= set(self.numbers(account_id)):
                 self.news.clear()
                 await self.news.wait()
 
     async def has_lost(self, shard: Shard) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while shard not in self.losses:
                 self.news.clear()
                 await self.news.wait()

@@ -85,7 +85,7 @@ class Server:
         tls: dict[str, Any] = {}
         if self.certificates is not None:
             tls = {"ssl": True, "ssl_ca_certs": str(self.certificates.authority)}
-        return Redis(host="127.0.0.1", port=self.port, password=self.password, socket_timeout=5, **tls)
+        return Redis(host="127.0.0.1", port=self.port, password=self.password, socket_timeout=20, **tls)
 
     async def run(self, *command: str | int) -> Any:
         async with self.client() as client:
