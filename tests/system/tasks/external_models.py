@@ -11,7 +11,7 @@ from hummdesk.core.models import Message
 from hummdesk.operator import ai_providers
 from tests.conftest import Servers
 from tests.integration.ai.fake_api import DRAFT, PROTOCOLS, FakeApi, Protocol, serve_fake_api
-from tests.system.tasks.conftest import Pipeline, fast_failing, pipeline_of, private_redis
+from tests.system.tasks.conftest import PATIENT, Pipeline, fast_failing, pipeline_of, private_redis
 
 QUESTION = "I was charged twice, write to hugo@private.example!"
 GOOD = DRAFT | {"content": "Hi [NAME_1], this is what we know."}
@@ -51,7 +51,7 @@ async def external_workers(
         name = await servers.clone(template)
         held.push_async_callback(servers.drop, name)
         quick = fast_failing(settings, servers.cluster.url(name), await private_redis(settings))
-        relaxed = {"ai_soft_limit_seconds": 12.0, "ai_hard_limit_seconds": 16.0, "ai_deadline_seconds": 90.0}
+        relaxed = dict(PATIENT)
         apis = {protocol: await held.enter_async_context(serve_fake_api(protocol)) for protocol in PROTOCOLS}
         for api in apis.values():
             relaxed |= {key: value for key, value in api.settings().items() if key != "ai_provider"}
@@ -64,7 +64,7 @@ async def external_workers(
 
 async def payloads_of(pipeline: Pipeline, message: Message, *kinds: str) -> dict[str, dict[str, Any]]:
     """The payloads by event until these runs have ended; the first ones wait for the start of the workers."""
-    return {event.event: event.data for event in await pipeline.ended(message, *kinds, seconds=60)}
+    return {event.event: event.data for event in await pipeline.ended(message, *kinds)}
 
 
 async def recorded_calls(pipeline: Pipeline, message: Message) -> list[dict[str, Any]]:

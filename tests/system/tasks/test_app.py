@@ -17,7 +17,7 @@ def refused(env: dict[str, str]) -> str:
         env=outside | env,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert ended.returncode == 1
     return ended.stderr

@@ -10,9 +10,9 @@ from hummdesk.bus.envelope import Event
 from hummdesk.core.config import Settings
 from hummdesk.core.models import Message
 from tests.conftest import Servers
-from tests.system.tasks.conftest import Pipeline, fast_failing, pipeline_of, private_redis
+from tests.system.tasks.conftest import PATIENT, Pipeline, fast_failing, pipeline_of, private_redis
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 BURST = ("Hello!", "I have a question", "about my jacket", "the zip broke after two years", "Do you repair it?")
 
@@ -24,7 +24,7 @@ async def running(
     """With the quiet time of two seconds before a draft, as in production."""
     name = await servers.clone(template)
     quick = fast_failing(settings, servers.cluster.url(name), await private_redis(settings))
-    quick = replace(quick, ai_quiet_seconds=2.0, ai_soft_limit_seconds=8.0, ai_hard_limit_seconds=10.0)
+    quick = replace(quick, ai_quiet_seconds=2.0, **PATIENT)
     async with pipeline_of(quick, tmp_path_factory.mktemp("marks")) as desk, desk.relay(), desk.worker():
         yield desk
     await servers.drop(name)

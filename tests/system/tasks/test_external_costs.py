@@ -15,6 +15,7 @@ from hummdesk.dev.redis import free_port
 from hummdesk.operator import ai_budgets, ai_providers
 from tests.conftest import Servers
 from tests.integration.ai.fake_api import CLASSIFICATION, answer
+from tests.system.tasks.conftest import EVENT_SECONDS
 from tests.system.tasks.external_models import (
     GOOD,
     QUESTION,
@@ -26,7 +27,7 @@ from tests.system.tasks.external_models import (
     results,
 )
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ async def test_metrics_and_costs_of_external_calls(workers: ExternalWorkers) -> 
 
         account = pipeline.customer.account_id
         of_draft = f'hummdesk_ai_tokens_total{{account="{account}",kind="output",model="my-model"}} 50.0'
-        async with asyncio.timeout(10):  # a worker counts its calls after their results
+        async with asyncio.timeout(EVENT_SECONDS):  # a worker counts its calls after their results
             while of_draft not in (shown := await asyncio.to_thread(get)):
                 await asyncio.sleep(0.05)
     assert f'hummdesk_ai_calls_total{{account="{account}",model="gpt-6-luna",outcome="ok"}} 1.0' in shown

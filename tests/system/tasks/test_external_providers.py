@@ -27,7 +27,7 @@ from tests.integration.ai.fake_api import (
     hang,
     stream_draft,
 )
-from tests.system.tasks.conftest import Pipeline
+from tests.system.tasks.conftest import EVENT_SECONDS, Pipeline
 from tests.system.tasks.external_models import (
     GOOD,
     QUESTION,
@@ -39,7 +39,7 @@ from tests.system.tasks.external_models import (
     results,
 )
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ async def workers(
     settings: Settings, servers: Servers, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ExternalWorkers]:
     marks = tmp_path_factory.mktemp("marks")
-    limits: dict[str, Any] = {"ai_max_attempts": 3, "ai_classify_seconds": 3.0}
+    limits: dict[str, Any] = {"ai_max_attempts": 2, "ai_classify_seconds": 6.0}
     async with external_workers(settings, servers, template, marks, **limits) as running:
         yield running
 
@@ -92,7 +92,7 @@ async def test_external_draft_is_shown_while_it_is_generated(workers: ExternalWo
             return [event.data for event in pipeline.events if event.event == "ai_draft_delta"]
 
         begun = f"Hi {pipeline.customer.name}. This is what we know."
-        await pipeline.until(lambda: "".join(delta["chunk"] for delta in deltas()) == begun, seconds=60)
+        await pipeline.until(lambda: "".join(delta["chunk"] for delta in deltas()) == begun)
         assert ("ai_draft", "") not in pipeline.names(message)
         seen.set()
         shown = (await payloads_of(pipeline, message, "draft"))["ai_draft"]
@@ -164,8 +164,9 @@ async def test_transient_failure_is_retried_and_then_falls_back(workers: Externa
         message = await pipeline.ask(QUESTION, assigned=False)
         events = await payloads_of(pipeline, message, "classification")
         assert events["ai_classification"]["provider"] == "scripted"
-        assert outcomes(await recorded_calls(pipeline, message)) == [("classification", "server_error", False)] * 2 + [
-            ("classification", "server_error", True)
+        assert outcomes(await recorded_calls(pipeline, message)) == [
+            ("classification", "server_error", False),
+            ("classification", "server_error", True),
         ]
         fake_api.respond_with(hang)
         message = await pipeline.ask(QUESTION, assigned=False)
@@ -187,7 +188,7 @@ async def test_hanging_external_model_delays_no_embedded_run(workers: ExternalWo
     async with workers.account("anthropic") as (pipeline, fake_api):
         fake_api.respond_with(hang)
         slow = await pipeline.ask(QUESTION, assigned=False)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(EVENT_SECONDS):
             while not fake_api.requests:
                 await asyncio.sleep(0.05)
         await ai_providers.provider(pipeline.settings, pipeline.customer.account_id, "embedded")

@@ -19,9 +19,9 @@ from hummdesk.operator.skills import set_skills
 from hummdesk.storage import conversations, people, teams
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, send
-from tests.system.tasks.conftest import Pipeline
+from tests.system.tasks.conftest import EVENT_SECONDS, Pipeline
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 ZIP = "My jacket's zip broke. Do you repair it?"
 
@@ -36,7 +36,7 @@ async def shops(settings: Settings, fresh_database_url: str) -> tuple[Settings, 
 
 @pytest.fixture
 async def database(shops: tuple[Settings, list[UUID]]) -> AsyncIterator[Database]:
-    made = Database(shops[0].postgres, role="hummdesk_worker", size=1, timeout=5)
+    made = Database(shops[0].postgres, role="hummdesk_worker", size=1, timeout=30)
     await made.open()
     yield made
     await made.close()
@@ -161,7 +161,7 @@ async def test_find_returns_newest_past_answers_of_the_account_only(
 
 async def answered(settings: Settings, account_id: UUID, question: str, reply: str) -> None:
     """A reply by the account's agent, in a new conversation."""
-    database = Database(settings.postgres, role="hummdesk_app", size=1, timeout=5)
+    database = Database(settings.postgres, role="hummdesk_app", size=1, timeout=30)
     await database.open()
     async with database.account(account_id) as tx:
         ids = await (await tx.execute("SELECT id FROM contacts")).fetchone()
@@ -197,7 +197,7 @@ async def test_many_changed_articles_are_indexed_by_bulk_tasks(pipeline: Pipelin
         assert await outdated() > 70
         async with pipeline.relay(), pipeline.worker():
             message = await pipeline.ask(ZIP)
-            await pipeline.ended(message, "classification", "draft", seconds=60)
-            async with asyncio.timeout(30):
+            await pipeline.ended(message, "classification", "draft")
+            async with asyncio.timeout(EVENT_SECONDS):
                 while await outdated():
                     await asyncio.sleep(0.1)

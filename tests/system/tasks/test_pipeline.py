@@ -9,9 +9,9 @@ import pytest
 from hummdesk.core.categories import BUILT_IN, OwnCategory
 from hummdesk.core.models import Message
 from hummdesk.storage import accounts, categories, corrections, moves
-from tests.system.tasks.conftest import Pipeline
+from tests.system.tasks.conftest import EVENT_SECONDS, Pipeline
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 QUESTION = "The zip of my jacket is broken. How do I send it to you for repair?"
 STARTED, CLASSIFIED, DRAFTED = "ai_processing_started", "ai_classification", "ai_draft"
@@ -218,7 +218,7 @@ async def test_reply_of_an_agent_becomes_a_draft_for_other_customers(running: Pi
     assert DRAFTED not in [event.event for event in await running.ended(asked, "classification", "draft")]
     answer = "Snow shoes can be rented in our shop, at 9 pounds a weekend."
     reply = await running.say(running.agent, f"Hi {first},\n\n{answer}\n\nKind regards,\n{running.agent.name}")
-    async with asyncio.timeout(25):
+    async with asyncio.timeout(EVENT_SECONDS):
         while not (learned := await answer_of(running, reply))["learned_at"]:
             await asyncio.sleep(0.05)
     assert learned["answer"] == answer
@@ -235,7 +235,7 @@ async def test_reply_of_an_agent_becomes_a_draft_for_other_customers(running: Pi
     assert draft["citations"][0].items() >= {"kind": "past_answer", "id": str(reply.id)}.items()
     assert first not in draft["citations"][0]["title"]
     sent = await running.say(running.agent, content, running.unassigned)
-    async with asyncio.timeout(25):
+    async with asyncio.timeout(EVENT_SECONDS):
         while not (use := await answer_of(running, sent))["draft_use"]:
             await asyncio.sleep(0.05)
     assert use["draft_use"] == "as_it_was"
