@@ -33,6 +33,10 @@ HOLD = """(delays) => {
 COLOR_SCHEMES: tuple[Any, ...] = ("dark", "light")
 
 
+RECONNECT_MS = 60_000
+"""For what waits for a reconnect: the longest pause of a page is 17 seconds."""
+
+
 class ConsolePage:
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -71,6 +75,7 @@ class ConsolePage:
 
     async def open(self, conversation: str) -> None:
         await self.row(conversation).click()
+        await expect(self.page).to_have_url(re.compile(f"/c/{conversation}"))
         await expect(self.page.get_by_role("log", name="Messages")).to_be_visible()
 
     def message(self, text: str) -> Locator:

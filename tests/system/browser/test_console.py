@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.async_api import expect
 
 from tests.system.browser.conftest import DemoAccount, Open
-from tests.system.browser.console_page import HELD_MS, NOTICE_MS, ConsolePage
+from tests.system.browser.console_page import HELD_MS, NOTICE_MS, RECONNECT_MS, TYPING_MS, ConsolePage
 from tests.system.browser.tcp_proxy import TcpProxy
 from tests.system.browser.test_moves import call
 
@@ -28,6 +28,7 @@ async def test_conversation_from_question_to_close_is_in_sync_for_both_agents(
     customer, conversation = await account.start_conversation("Broken pole", "Is anybody there?")
     await expect(first.page.locator(".row").first).to_contain_text("Broken pole")
     await expect(first.row(conversation).locator(".badge")).to_have_text(re.compile("1"))
+    await first.hold(TYPING_MS)
     await first.open(conversation)
     await second.open(conversation)
     await expect(first.page.locator(".viewers")).to_contain_text(zoe["name"])
@@ -200,7 +201,7 @@ async def test_messages_written_offline_are_sent_once(
     await customer.do("send_message", {"conversationId": conversation, "content": "It is getting dark."})
     await agent.page.get_by_role("button", name="Reconnect now").click()
     proxy.restore()
-    await expect(banner).to_contain_text("No messages were missed", timeout=20_000)
+    await expect(banner).to_contain_text("No messages were missed", timeout=RECONNECT_MS)
     await expect(agent.message("getting dark")).to_have_count(1)
     await expect(agent.message("Second, light").locator(".ticks")).to_contain_text("Sent")
 
@@ -210,7 +211,7 @@ async def test_messages_written_offline_are_sent_once(
     await customer.do("send_message", {"conversationId": conversation, "content": "It is dark."})
     await account.expire_recovery()
     proxy.restore()
-    await expect(banner).to_contain_text("up to date", timeout=20_000)
+    await expect(banner).to_contain_text("up to date", timeout=RECONNECT_MS)
     await expect(agent.message("It is dark.")).to_have_count(1)
     await expect(agent.message("Third, wait.").locator(".ticks")).to_contain_text("Sent")
     page = await customer.do("get_messages", {"conversationId": conversation})

@@ -24,7 +24,7 @@ async def test_erased_text_is_replaced_in_console_and_widget_that_show_it(
     open_console: Open, account: DemoAccount, chromium: Browser
 ) -> None:
     socket = await account.connect(account.agents[1])
-    context = await chromium.new_context(viewport={"width": 1100, "height": 760})
+    context = await chromium.new_context(viewport={"width": 1100, "height": 760}, reduced_motion="reduce")
     visitor = Visitor(await context.new_page())
     await visitor.page.goto(f"{account.url}/demo/shop")
     await visitor.launcher.click()

@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.async_api import Browser, BrowserContext, Locator, Route, expect
 
 from tests.system.browser.conftest import DemoAccount, Open
+from tests.system.browser.console_page import RECONNECT_MS
 from tests.system.browser.tcp_proxy import TcpProxy
 from tests.system.browser.test_widget import Visitor, visit
 
@@ -31,7 +32,7 @@ PASTE = """(field) => {
 
 @pytest.fixture
 async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
-    context = await chromium.new_context(viewport={"width": 1100, "height": 760})
+    context = await chromium.new_context(viewport={"width": 1100, "height": 760}, reduced_motion="reduce")
     yield context
     await context.close()
 
@@ -58,7 +59,7 @@ async def attach(visitor: Visitor, *files: Any) -> None:
     await visitor.dialog.locator("input[type=file]").set_input_files(files)
 
 
-@pytest.mark.timeout(180)  # the widget pauses for up to 17 seconds after a cut
+@pytest.mark.timeout(300)  # the widget pauses for up to 17 seconds after a cut
 async def test_files_of_visitor_and_agent_arrive_though_the_connection_is_cut_three_times(
     context: BrowserContext, account: DemoAccount, open_console: Open, tmp_path: Path
 ) -> None:
@@ -91,7 +92,8 @@ async def test_files_of_visitor_and_agent_arrive_though_the_connection_is_cut_th
 
         proxy.cuts = [(8 * cut) * MEGABYTE for cut in (1, 2, 3)]
         await attach(visitor, large)
-        await expect(visitor.log.get_by_role("link", name="video.bin")).to_be_visible(timeout=60_000)  # it reconnects
+        video = visitor.log.get_by_role("link", name="video.bin")
+        await expect(video).to_be_visible(timeout=3 * RECONNECT_MS)
         assert proxy.cuts == []
         sent = await agent.receives("new_message", content="video.bin")
     assert sent["attachments"][0]["size"] == 25 * MEGABYTE
@@ -109,21 +111,20 @@ async def test_large_image_is_shown_small_in_its_reserved_space_and_opened_whole
     await attach(visitor, {"name": "boots.png", "mimeType": "image/png", "buffer": written.getvalue()})
     arrived = await agent.receives("new_message", content="boots.png")
     console = await open_console(account.agents[1], url=account.url)
-    held: list[Route] = []
-    described = asyncio.Event()
+    described, measured = asyncio.Event(), asyncio.Event()
 
     async def hold(route: Route) -> None:
-        held.append(route)
         described.set()
+        await measured.wait()
+        await route.continue_()
 
     await console.page.route("**/files/*", hold)
-    await console.page.goto(f"{account.url}/c/{arrived['conversationId']}")
+    # The event `load` waits for an image that is requested before it.
+    await console.page.goto(f"{account.url}/c/{arrived['conversationId']}", wait_until="commit")
     await described.wait()
     log = console.page.get_by_role("log")
     space = await log.locator(".picture").bounding_box()
-    for route in held:
-        await route.continue_()
-    await console.page.unroute("**/files/*")
+    measured.set()
     for page in (log, visitor.log):
         image = page.get_by_role("img", name="boots.png")
         await expect(image).to_have_js_property("naturalWidth", 640)
@@ -133,6 +134,7 @@ async def test_large_image_is_shown_small_in_its_reserved_space_and_opened_whole
     assert filled is not None
     # Its position may change: the composer grows with a draft.
     assert [(box["width"], box["height"]) for box in (space, filled)] == [(320, 240)] * 2
+    await console.page.unroute_all(behavior="wait")
     assert await console.violations(within=".messages") == []
     async with console.page.context.expect_page() as opened:
         await log.get_by_role("link", name="boots.png").click()

@@ -64,7 +64,9 @@ async def english_labels(page: Page) -> list[str]:
 async def test_widget_language_is_that_of_script_else_of_page(
     chromium: Browser, account: DemoAccount, foreign_site: ForeignSite, screenshots: Path
 ) -> None:
-    context = await chromium.new_context(locale="en-GB", viewport={"width": 1100, "height": 760})
+    context = await chromium.new_context(
+        locale="en-GB", viewport={"width": 1100, "height": 760}, reduced_motion="reduce"
+    )
     page = await context.new_page()
     for attribute, of_page, name in (("", "de-CH", "Chat öffnen"), ('data-language="en"', "de", "Open the chat")):
         script = f'<script src="{account.url}/widget.js" data-account="{account.id}" {attribute} defer></script>'

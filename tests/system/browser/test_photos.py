@@ -14,7 +14,7 @@ from tests.system.browser.test_widget import visit
 
 @pytest.fixture
 async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
-    context = await chromium.new_context(viewport={"width": 1100, "height": 760})
+    context = await chromium.new_context(viewport={"width": 1100, "height": 760}, reduced_motion="reduce")
     yield context
     await context.close()
 

@@ -128,26 +128,35 @@ async def test_token_is_renewed_before_it_expires(account: DemoAccount, window: 
     await page.goto(await link(account, 1))
     await is_signed_in(page)
     await page.add_init_script(HOLD_RENEWAL)
-    await execute(
-        account, "UPDATE staff_sessions SET expires_at = now() + interval '8 seconds' WHERE revoked_at IS NULL"
-    )
-    async with page.expect_response("**/session/token") as first:
-        await page.reload()
-    short = await (await first.value).json()
-    await is_signed_in(page)
-    await execute(account, "UPDATE staff_sessions SET expires_at = now() + interval '1 hour' WHERE revoked_at IS NULL")
     connections: list[WebSocket] = []
     page.on("websocket", lambda connection: connections.append(connection))
-    async with page.expect_response("**/session/token") as renewed:
-        await page.evaluate(RENEW)
-    assert (await (await renewed.value).json())["expiresIn"] == 900
-    expiry = jwt.decode(short["token"], options={"verify_signature": False})["exp"]
-    assert expiry < time.time() + 9
+    for seconds in (8, 30, 60):
+        expiry = await renew_token_of(seconds, account, page)
+        connections.clear()
+        if expiry > time.time() + 1:  # otherwise the machine has stood still for so long
+            break
     await asyncio.sleep(max(0.0, expiry + 0.5 - time.time()))
     await is_signed_in(page)
     _, conversation = await account.start_conversation("After the renewal")
     await expect(page.locator(f"[data-conversation='{conversation}']")).to_be_visible()
     assert connections == [], "the console has not reconnected"
+
+
+async def renew_token_of(seconds: int, account: DemoAccount, page: Page) -> float:
+    """Load the page with a token of so many seconds, and renew it; return the time when it expires."""
+    lifetime = "UPDATE staff_sessions SET expires_at = now() + interval '{} seconds' WHERE revoked_at IS NULL"
+    await execute(account, lifetime.format(seconds))
+    async with page.expect_response("**/session/token") as first, page.expect_websocket():
+        await page.reload()
+    short = await (await first.value).json()
+    await is_signed_in(page)
+    await execute(account, lifetime.format(3600))
+    async with page.expect_response("**/session/token") as renewed:
+        await page.evaluate(RENEW)
+    assert (await (await renewed.value).json())["expiresIn"] == 900
+    expiry = float(jwt.decode(short["token"], options={"verify_signature": False})["exp"])
+    assert expiry < time.time() + seconds + 1
+    return expiry
 
 
 async def test_revoked_session_is_out(account: DemoAccount, window: BrowserContext) -> None:

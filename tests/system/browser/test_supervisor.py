@@ -75,7 +75,9 @@ async def test_supervisor_sees_queue_agents_and_figures_with_the_conversations_b
 
     agent_user = account.agents[1]
     agent = await account.connect(agent_user)
-    context = await chromium.new_context(locale="en-GB", viewport={"width": 1100, "height": 760})
+    context = await chromium.new_context(
+        locale="en-GB", viewport={"width": 1100, "height": 760}, reduced_motion="reduce"
+    )
     visitor = await visit(context, account.url)
     conversation = await start_chat(visitor, agent, "Can I rate you?")
     await expect(waiting).to_have_text(str(before + 1))

@@ -12,7 +12,7 @@ from hummdesk.operator.people import set_widget_origins
 from hummdesk.server.http.pages import BUILT
 from tests.integration.server.accounts import Client
 from tests.system.browser.conftest import DemoAccount
-from tests.system.browser.console_page import TYPING_MS, ConsolePage
+from tests.system.browser.console_page import RECONNECT_MS, TYPING_MS, ConsolePage
 from tests.system.browser.foreign_site import ForeignSite
 from tests.system.browser.tcp_proxy import TcpProxy
 
@@ -45,7 +45,7 @@ class Visitor:
 
 @pytest.fixture
 async def context(chromium: Browser) -> AsyncIterator[Any]:
-    context = await chromium.new_context(viewport={"width": 1100, "height": 760})
+    context = await chromium.new_context(viewport={"width": 1100, "height": 760}, reduced_motion="reduce")
     yield context
     await context.close()
 
@@ -127,7 +127,7 @@ async def test_messages_written_offline_are_sent_once_in_order(context: Any, acc
         await visitor.write("Is my order on its way?")
         await expect(visitor.log.get_by_text("Waiting to be sent")).to_have_count(2)
         proxy.restore()
-        await expect(visitor.log).not_to_contain_text("Waiting to be sent", timeout=20_000)  # its longest pause is 17 s
+        await expect(visitor.log).not_to_contain_text("Waiting to be sent", timeout=RECONNECT_MS)
         asked = await agent.receives("new_message", content="Is my order on its way?")
         conversation = asked["conversationId"]
         proxy.cut()
@@ -137,7 +137,7 @@ async def test_messages_written_offline_are_sent_once_in_order(context: Any, acc
         await expect(visitor.log).to_contain_text("Waiting to be sent")
         await agent.do("send_message", {"conversationId": conversation, "content": "It is."})
         proxy.restore()
-        await expect(visitor.message("It is.")).to_be_visible(timeout=20_000)
+        await expect(visitor.message("It is.")).to_be_visible(timeout=RECONNECT_MS)
         await expect(visitor.log).not_to_contain_text("Waiting to be sent")
         page = await agent.do("get_messages", {"conversationId": conversation})
         texts = [message["content"] for message in page["messages"]]

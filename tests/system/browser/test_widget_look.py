@@ -48,7 +48,7 @@ async def test_look_is_previewed_saved_and_shown_under_strict_policy(
         f'<!doctype html><html lang="en"><meta http-equiv="Content-Security-Policy" content="{policy}">'
         f'<title>Shop</title><script src="{account.url}/widget.js" data-account="{account.id}"></script>'
     )
-    context = await chromium.new_context(viewport={"width": 1100, "height": 760})
+    context = await chromium.new_context(viewport={"width": 1100, "height": 760}, reduced_motion="reduce")
     visitor = Visitor(await context.new_page())
     await visitor.page.goto(allowed_site.origin)
     await visitor.launcher.click()

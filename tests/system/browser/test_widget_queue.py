@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import Browser, expect
 
@@ -45,7 +46,8 @@ async def test_visitor_sees_when_closed_and_the_position_in_the_queue_as_it_chan
     )
     await put_hours(desk, enabled=True)
     agent = await desk.connect("agent")
-    context = await chromium.new_context(viewport={"width": 1100, "height": 760}, locale="en-US", timezone_id="UTC")
+    size: Any = {"width": 1100, "height": 760}
+    context = await chromium.new_context(viewport=size, locale="en-US", timezone_id="UTC", reduced_motion="reduce")
     visitor = Visitor(await context.new_page())
     status = visitor.page.get_by_role("status")
     await visitor.page.goto(allowed_site.origin)

@@ -9,6 +9,14 @@ from tests.system.browser.conftest import DemoAccount
 from tests.system.browser.test_widget import Visitor, start_chat, visit
 
 MARK = "message_read"
+SCROLL_UP = """async (log) => {
+    while (log.scrollTop > 0) {
+        const scrolled = new Promise((done) => log.addEventListener("scroll", done, { once: true }));
+        log.scrollTop = 0;
+        await scrolled;
+    }
+}"""
+"""Again if something was shown before the widget knew that its reader had left the end."""
 LINES = "\n".join(f"line {n}" for n in range(8))
 
 
@@ -41,7 +49,7 @@ async def test_reader_keeps_the_place_and_unsent_text_survives_until_the_person_
     await expect(visitor.field).not_to_be_focused()
     await expect(visitor.log).to_contain_text(re.compile("today|yesterday"))
 
-    await visitor.log.evaluate("(log) => { log.scrollTop = 0 }")
+    await visitor.log.evaluate(SCROLL_UP)
     oldest = "Number 6"
     await expect(visitor.message(oldest)).to_be_in_viewport()
     before = await place_of(visitor, oldest)
@@ -71,7 +79,7 @@ async def test_reader_keeps_the_place_and_unsent_text_survives_until_the_person_
     await expect(visitor.field).to_have_value(LINES)
     await visitor.page.reload()
     await expect(visitor.field).to_have_value(LINES)
-    await visitor.log.evaluate("(log) => { log.scrollTop = 0 }")
+    await visitor.log.evaluate(SCROLL_UP)
     await visitor.write("My own")
     await expect(visitor.message("My own")).to_be_in_viewport()
 
