@@ -19,7 +19,7 @@ from hummdesk.core.models import Person, Role
 from hummdesk.publish.events.ai import Classification, Draft
 from tests import superuser
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 
 CLASSIFICATION: Classification = {
     "category": "general",

@@ -64,7 +64,7 @@ async def test_demo_by_default_has_two_complete_accounts(fresh: Settings) -> Non
 
 async def test_demo_token_matches_the_stored_person(fresh: Settings) -> None:
     loaded = await demo.load(fresh)
-    database = Database(fresh.postgres, role="hummdesk_app", size=1, timeout=5)
+    database = Database(fresh.postgres, role="hummdesk_app", size=1, timeout=30)
     await database.open()
     for account in loaded["accounts"]:
         for shown in [*account["users"], *account["customers"]]:
@@ -118,7 +118,7 @@ def without_tokens(loaded: dict[str, Any]) -> dict[str, Any]:
 async def test_demo_conversations_are_complete_and_create_no_ai_runs(fresh: Settings, operator: Database) -> None:
     loaded = await demo.load(fresh, accounts=2, agents=2, customers=10)
     assert await count(operator, "ai_runs") == 0
-    database = Database(fresh.postgres, role="hummdesk_app", size=1, timeout=5)
+    database = Database(fresh.postgres, role="hummdesk_app", size=1, timeout=30)
     await database.open()
     answered = 0
     for account in loaded["accounts"]:
@@ -142,7 +142,7 @@ async def test_demo_conversations_that_wait_have_finished_drafts(fresh: Settings
     account_id = UUID(loaded["accounts"][0]["id"])
     assert await count(operator, "ai_runs") == await count(operator, "ai_results") > 10
     again = await demo.load(fresh, accounts=1, customers=9, with_results=True)
-    database = Database(fresh.postgres, role="hummdesk_app", size=1, timeout=5)
+    database = Database(fresh.postgres, role="hummdesk_app", size=1, timeout=30)
     await database.open()
     drafts = 0
     async with database.account(account_id) as tx:

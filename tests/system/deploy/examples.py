@@ -39,7 +39,7 @@ async def run_python(script: Path, env: Mapping[str, str]) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(120):
         output = (await process.communicate())[0].decode()
     assert process.returncode == 0, output
     return output

@@ -150,7 +150,7 @@ def test_runbook_names_existing_metrics_events_settings_and_commands() -> None:
 )
 def test_promtool_accepts_file(arguments: tuple[str | Path, ...]) -> None:
     assert PROMTOOL is not None
-    result = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, timeout=50)
+    result = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, timeout=150)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

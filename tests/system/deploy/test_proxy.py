@@ -59,7 +59,7 @@ async def haproxy(folder: Path, port: int, webs: dict[str, int]) -> AsyncIterato
     assert HAPROXY is not None
     process = await asyncio.create_subprocess_exec(HAPROXY, "-f", file, stdout=asyncio.subprocess.DEVNULL)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await get(f"http://127.0.0.1:{port}/health/ready") != 200:
                 assert process.returncode is None
                 await asyncio.sleep(0.1)
@@ -181,7 +181,7 @@ async def test_proxy_with_a_certificate_sets_strict_transport_security(tmp_path:
         *command, env=os.environ | {"TLS": "on"}, stdout=asyncio.subprocess.DEVNULL
     )
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await get(f"http://127.0.0.1:{plain}/proxy") != 200:
                 await asyncio.sleep(0.05)
         context = ssl.create_default_context(cafile=tmp_path / "chain.pem")

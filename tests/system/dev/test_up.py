@@ -26,8 +26,9 @@ from tests.running_time import running_timeout
 from tests.system.dev.conversation_flow import handle_a_conversation
 
 REPOSITORY = Path(__file__).parents[3]
-START_SECONDS = 40
-pytestmark = pytest.mark.timeout(180)
+START_SECONDS = 120
+STOP_SECONDS = 60
+pytestmark = pytest.mark.timeout(400)
 
 
 @dataclass
@@ -50,10 +51,10 @@ class Desk:
         """Send a signal, wait for the end of all processes, and return the rest of the output."""
         processes = self.descendants()
         self.process.send_signal(number)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(STOP_SECONDS):
             output = await self.process.stdout.read() if self.process.stdout else b""
             await self.process.wait()
-        alive = psutil.wait_procs(processes, timeout=5)[1]
+        alive = psutil.wait_procs(processes, timeout=STOP_SECONDS)[1]
         assert not alive
         return output.decode()
 
@@ -100,7 +101,7 @@ async def refused(*arguments: str, env: Mapping[str, str] | None = None) -> str:
 
 async def until_ready(port: int) -> str:
     """Return the answer of a web process that is ready."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(START_SECONDS):
         while True:
             with suppress(OSError):
                 url = f"http://127.0.0.1:{port}/health/ready"
@@ -146,7 +147,7 @@ async def test_new_home_serves_conversations_and_survives_kills_and_restarts(
             connection.execute("CREATE TABLE note AS SELECT 'kept' AS text")
         killed = desk.child("web-1")
         os.kill(killed, signal.SIGKILL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(START_SECONDS):
             while not (home / "run" / "web-1.pid").exists() or desk.child("web-1") == killed:
                 await asyncio.sleep(0.05)
         assert not list((home / "metrics").glob(f"gauge_live*_{killed}.db"))
@@ -205,12 +206,12 @@ async def test_process_leaves_nothing_in_the_temporary_folder(
             await asyncio.sleep(0.02)
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(number)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(STOP_SECONDS):
             await process.wait()
         for child in children:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
-        psutil.wait_procs(children, timeout=5)
+        psutil.wait_procs(children, timeout=STOP_SECONDS)
         left = list(temporary_folder.iterdir())
         assert bool(left) is (number == signal.SIGKILL), left
 
@@ -224,7 +225,7 @@ async def test_serve_stopped_while_its_workers_start_ends(settings: Settings, te
             await asyncio.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(STOP_SECONDS):
             await process.wait()
     finally:
         with suppress(ProcessLookupError):
@@ -274,11 +275,11 @@ async def test_up_that_cannot_start_is_refused_in_one_line(
 
 async def test_up_stopped_while_starting_leaves_no_process(home: Path) -> None:
     process = await launch("--home", str(home), "--port", "0")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(START_SECONDS):
         while not (home / "run" / "postgres.pid").exists():
             await asyncio.sleep(0.01)
         processes = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
         output, errors = await process.communicate()
     assert (process.returncode, output, errors) == (0, b"Stopping ...\n", b"")
-    assert not psutil.wait_procs(processes, timeout=5)[1]
+    assert not psutil.wait_procs(processes, timeout=STOP_SECONDS)[1]

@@ -18,6 +18,7 @@ from docs.generate import ROOT
 from hummdesk.core.config import Settings
 from hummdesk.dev.redis import free_port
 from tests.conftest import Servers
+from tests.running_time import running_timeout
 from tests.system.js.script_runner import install_packages
 from tests.system.tasks.conftest import private_redis
 
@@ -66,7 +67,7 @@ async def run_shell(script: str, folder: Path, env: dict[str, str]) -> tuple[int
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with running_timeout(LIMIT_SECONDS):
             output, errors = await shell.communicate()
     finally:
         try:
@@ -82,7 +83,7 @@ def pattern(expected: str) -> str:
     return ".*".join(map(re.escape, expected.split("…")))
 
 
-@pytest.mark.timeout(LIMIT_SECONDS + 30)
+@pytest.mark.timeout(3 * LIMIT_SECONDS)
 async def test_commands_of_the_page_print_what_it_shows(desk: Desk, tmp_path: Path) -> None:
     page = PAGE.read_text().replace(PORT, str(free_port(0)))
     steps = STEP.findall(page)

@@ -1,5 +1,5 @@
-// A server with a recovery window and an authentication timeout of one second. The caller writes a line to standard input
-// when the session of the printed pid has expired.
+// A server with a recovery window of one second and an authentication timeout of three. The caller writes a line to
+// standard input when the session of the printed pid has expired.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, test } from "node:test";

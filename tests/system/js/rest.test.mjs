@@ -25,7 +25,7 @@ after(() => failing.close());
 beforeEach(() => [requests, answers].map((list) => list.splice(0)));
 
 const url = `http://127.0.0.1:${failing.address().port}/`;
-const client = new RestClient({ url, token: "hd_key", attempts: 3, backoff: 20, timeout: 2000 });
+const client = new RestClient({ url, token: "hd_key", attempts: 3, backoff: 20, timeout: 20_000 });
 const newKey = { name: "shop", scope: "read" };
 const keysOf = () => new Set(requests.map(({ headers }) => headers["idempotency-key"]));
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from hummdesk.dev.nodejs import find
 
 HERE = Path(__file__).parent
-TIMEOUT_SECONDS = 40.0
+TIMEOUT_SECONDS = 120.0
 LONGEST_LINE = 1 << 22
 """In bytes. The stack of a failed test has the address of a module in it, which is the module itself."""
 

@@ -34,7 +34,7 @@ def assert_all_passed(output: str) -> None:
 
 
 async def test_client_after_recovery_window_starts_new_session(node: ScriptRunner, settings: Settings) -> None:
-    settings = replace(settings, recovery_window_seconds=1.0, auth_timeout_seconds=1.0)
+    settings = replace(settings, recovery_window_seconds=1.0, auth_timeout_seconds=3.0)
     async with AsyncExitStack() as stack:
         url, _ = await stack.enter_async_context(running(settings, name="short-window"))
         redis = await stack.enter_async_context(Redis.from_url(settings.redis))

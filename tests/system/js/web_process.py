@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from hummdesk.core.config import Settings
 from tests.forked_process import ForkedProcess, fork
 
-TIMEOUT_SECONDS = 20.0
+TIMEOUT_SECONDS = 60.0
 
 
 def environment(settings: Settings) -> dict[str, str]:

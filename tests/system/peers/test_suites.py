@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hummdesk.core.errors import CommandError
+from hummdesk.dev.redis import free_port
 from tests.system.peers.__main__ import Outcome, run
 from tests.system.peers.applications import APPLICATIONS
 from tests.system.peers.suites import ACCEPTED, SUITES, Suite
@@ -32,8 +33,7 @@ fetch(process.env.SERVER_URL).then((response) => response.text()).then((text) =>
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    return free_port(0)
 
 
 @pytest.fixture

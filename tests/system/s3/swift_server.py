@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import os
 import pwd
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from docs.generate import ROOT
+from hummdesk.dev.redis import free_port
 
 PROGRAMS = ROOT / ".venv-swift" / "bin"
 USER = pwd.getpwuid(os.getuid()).pw_name
@@ -67,7 +67,7 @@ user_test_tester = {secret} .admin
 class Swift:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = dict(zip((*STORES, "proxy"), _free_ports(4), strict=True))
+        self._ports = {kind: free_port(0) for kind in (*STORES, "proxy")}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
 
     @property
@@ -158,11 +158,3 @@ async def swift(folder: Path) -> AsyncIterator[Swift]:
         yield server
     finally:
         await server.stop()
-
-
-def _free_ports(number: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [one.getsockname()[1] for one in listeners]
-    for one in listeners:
-        one.close()
-    return ports

@@ -58,7 +58,7 @@ async def test_relay_without_the_secret_that_signs_tokens_works(settings: Settin
     env = without_secret(settings) | {"METRICS_PORT": str(port)}
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "hummdesk", "relay", env=env)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await get(f"http://127.0.0.1:{port}/metrics") != 200:
                 assert process.returncode is None
                 await asyncio.sleep(0.1)

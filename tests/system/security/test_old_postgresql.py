@@ -69,7 +69,7 @@ async def shop(old_server: postgres.Cluster, settings: Settings, monkeypatch: py
 async def test_logins_and_owner_have_no_rights_without_a_role(old_server: postgres.Cluster, shop: Settings) -> None:
     for kind in ("web", "relay", "worker"):
         await startup.check(shop, kind)
-    database = Database(url_of(shop, "web"), role="hummdesk_app", size=1, timeout=5)
+    database = Database(url_of(shop, "web"), role="hummdesk_app", size=1, timeout=30)
     await database.open()
     account = await Account(old_server.url("shop"), database).make()
     async with opened(url_of(shop, "web"), database) as harness:

@@ -32,7 +32,7 @@ async def shop(servers: Servers, template: str, settings: Settings) -> AsyncIter
 @pytest.fixture(scope="module")
 async def accounts(servers: Servers, shop: Settings) -> AsyncIterator[list[Account]]:
     """Two accounts with a message each."""
-    database = Database(url_of(shop, "web"), role="hummdesk_app", size=2, timeout=5)
+    database = Database(url_of(shop, "web"), role="hummdesk_app", size=2, timeout=30)
     await database.open()
     superuser = servers.cluster.url(str(psycopg.conninfo.conninfo_to_dict(shop.postgres)["dbname"]))
     made = [await Account(superuser, database).make() for _ in range(2)]
@@ -141,7 +141,7 @@ async def started(command: tuple[str, ...], settings: Settings, **changes: Any) 
         stderr=asyncio.subprocess.STDOUT,
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             output, _ = await process.communicate()
     finally:
         if process.returncode is None:
