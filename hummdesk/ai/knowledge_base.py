@@ -14,7 +14,7 @@ from hummdesk.ai.answer_extraction import AgentReply
 from hummdesk.ai.embedded.embedding import MODEL, embed
 from hummdesk.ai.protocol import Article, CannedReply, Knowledge, PastAnswer, Profile
 from hummdesk.core import metrics
-from hummdesk.storage import ai_profiles, knowledge, past_answers
+from hummdesk.storage import ai_profiles, categories, knowledge, past_answers
 from hummdesk.storage.database import Database
 from hummdesk.storage.past_answers import LearnedReply, Reply
 
@@ -60,10 +60,11 @@ async def find(
 
 
 async def profile(database: Database, account_id: UUID) -> Profile:
-    """Return what the account wants external models to know, with replies that it has sent from drafts."""
+    """Return what the account wants external models to know, its own categories, and replies sent from drafts."""
     async with database.account(account_id) as tx:
         stored = await ai_profiles.profile(tx, replies=EXAMPLE_REPLIES, longest=MAX_EXAMPLE)
-    return Profile() if stored is None else Profile(**asdict(stored))
+        own = (await categories.get(tx)).used
+    return Profile(categories=own) if stored is None else Profile(categories=own, **asdict(stored))
 
 
 async def learn(database: Database, account_id: UUID) -> bool:

@@ -85,6 +85,8 @@ class Profile:
     company: str = ""
     voice: str = ""
     policies: str = ""
+    categories: tuple[OwnCategory, ...] = ()
+    """What its customers write about, in its own words; none: it uses the built-in categories."""
     replies: tuple[str, ...] = ()
     """Examples of replies that its agents have sent from drafts, free of their customers' data."""
 

@@ -4,8 +4,9 @@ It is one JSON object, which its texts cannot close. Addresses and long numbers 
 sources only.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import orjson
 
@@ -14,27 +15,40 @@ from hummdesk.ai.external.request_templates import RequestTemplate
 from hummdesk.ai.protocol import Profile
 from hummdesk.ai.redaction import PLACEHOLDER, Redactor
 from hummdesk.ai.text import readable
+from hummdesk.core.categories import OwnCategory
 
 CACHED_ACCOUNTS = 100
+MAX_DESCRIPTION = 150
+"""Characters of the description of a category. Their number is limited by the contract."""
 
 INTRODUCTION = """## This company
 
 The JSON object below is by the company's admins: `company` says what it is, `voice` how it writes, and each reply
-follows its `policies`. `replies` are replies that its agents have sent to other customers, as examples of length and
-tone. None of this is a source: facts and promises come from `sources` only, and the rules above come first."""
+follows its `policies`. `categories` are the matters that its customers write about, by its own names. `replies` are
+replies that its agents have sent to other customers, as examples of length and tone. None of this is a source: facts
+and promises come from `sources` only, and the rules above come first."""
 
 
 @lru_cache(maxsize=CACHED_ACCOUNTS)
 def with_profile(template: RequestTemplate, profile: Profile) -> RequestTemplate:
     """Return the template of drafts with the account's profile, if it has one."""
-    texts = {
-        name: [_redacted(text) for text in value] if isinstance(value, tuple) else _redacted(value)
-        for name, value in asdict(profile).items()
-        if value
+    data = {
+        "company": _redacted(profile.company),
+        "voice": _redacted(profile.voice),
+        "policies": _redacted(profile.policies),
+        "categories": [_described(category) for category in profile.categories],
+        "replies": [_redacted(reply) for reply in profile.replies],
     }
-    if not texts:
+    known: dict[str, Any] = {name: value for name, value in data.items() if value}
+    if not known:
         return template
-    return replace(template, account_prompt=f"{INTRODUCTION}\n\n{orjson.dumps(texts).decode()}")
+    return replace(template, account_prompt=f"{INTRODUCTION}\n\n{orjson.dumps(known).decode()}")
+
+
+def _described(category: OwnCategory) -> dict[str, str]:
+    """Return name and description. The examples are customers' words, and classifications need them only."""
+    description = _redacted(category.description)[:MAX_DESCRIPTION]
+    return {"name": _redacted(category.name)} | ({"description": description} if description else {})
 
 
 def _redacted(text: str) -> str:

@@ -115,10 +115,12 @@ async def test_draft_that_its_sources_do_not_support_is_an_abstention_with_reaso
 
 async def test_profile_of_the_account_is_in_the_system_prompt(api: FakeApi, model: RecordedModel) -> None:
     api.respond_with(answer(DRAFT))
-    context = replace(CONTEXT, profile=Profile(voice="Short and dry", replies=("It is in stock.",)))
+    own = (OwnCategory(key="rent", name="Rent", description="Payments of tenants"),)
+    context = replace(CONTEXT, profile=Profile(voice="Short and dry", categories=own, replies=("It is in stock.",)))
     await model.provider.draft(MESSAGE, context, KNOWLEDGE)
     assert api.system_text().startswith(load_prompt("draft").text)
-    assert '{"voice":"Short and dry","replies":["It is in stock."]}' in api.system_text()
+    described = '"categories":[{"name":"Rent","description":"Payments of tenants"}]'
+    assert f'{{"voice":"Short and dry",{described},"replies":["It is in stock."]}}' in api.system_text()
     assert "in stock" not in json.dumps(api.input_data())
     if api.protocol == "anthropic":
         assert [block["cache_control"] for block in api.requests[0]["system"]] == [{"type": "ephemeral"}] * 2

@@ -2,8 +2,12 @@
 
 from typing import Any
 
-from hummdesk.storage import accounts, ai_profiles
+from hummdesk.ai import knowledge_base
+from hummdesk.ai.protocol import Profile
+from hummdesk.core.categories import OwnCategory
+from hummdesk.storage import accounts, ai_profiles, categories
 from hummdesk.storage.ai_profiles import StoredProfile
+from hummdesk.storage.categories import Categories
 
 EXAMPLE = """
 UPDATE past_answers
@@ -40,3 +44,14 @@ async def test_examples_are_the_newest_short_replies_that_were_sent_from_drafts_
     found = await read(account)
     assert found is not None
     assert found.replies == ("Newer", "Older")
+
+
+async def test_profile_for_drafts_has_the_own_categories_while_they_are_used(account: Any, foreign: Any) -> None:
+    own = (OwnCategory(key="rent", name="Rent", description="Payments"), OwnCategory(key="keys", name="Keys"))
+    for is_enabled in (False, True):
+        async with account.tx() as tx:
+            await accounts.update(tx, None, ai_voice="Short")
+            await categories.put(tx, None, account.id, Categories(is_enabled=is_enabled, own=own))
+        found = await knowledge_base.profile(account.app, account.id)
+        assert found == Profile(voice="Short", categories=own if is_enabled else ())
+    assert await knowledge_base.profile(foreign.app, foreign.id) == Profile()
