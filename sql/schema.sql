@@ -1498,6 +1498,7 @@ CREATE TABLE ai_simulations (
     finished_at timestamptz,
     step integer NOT NULL DEFAULT 0,                            -- identifies the task of the next step
     due_at timestamptz DEFAULT clock_timestamp(),               -- of the next step, or of the one in progress again
+    step_attempts integer NOT NULL DEFAULT 0,                   -- since the last step that ended
     CONSTRAINT ai_simulations_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT ai_simulations_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
     CONSTRAINT ai_simulations_status_known CHECK (status IN ('pending', 'running', 'done', 'cancelled', 'failed')),

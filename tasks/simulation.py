@@ -29,6 +29,7 @@ LIVE_PAUSE_SECONDS = 2.0
 """Delay of the next step while live runs wait for workers."""
 BUDGET_REACHED = "The cost has reached the maximum of the simulation"
 BUDGET_EXHAUSTED = "The daily budget of the account is used up"
+STEP_FAILED = f"A step did not end in {simulations.MAX_STEP_ATTEMPTS} attempts: see the log of the workers"
 
 
 class _Ended(Exception):
@@ -65,13 +66,18 @@ class _Request:
 
 
 async def run_step(worker: WorkerContext, account_id: UUID, simulation_id: UUID, number: int) -> None:
-    """Draft answers until the step ends, unless another process has begun it or the simulation has ended."""
+    """Draft answers until the step ends, unless another process has begun it or the simulation has ended.
+
+    A step that ends its process or fails is due again after its lease, until its attempts are used up.
+    """
     lease = lease_seconds(worker.settings)
     async with worker.database.account(account_id) as tx:
         step = await simulations.claim(tx, id=simulation_id, step=number, lease_seconds=lease)
     if step is None:
         return
     try:
+        if step.step_attempts > simulations.MAX_STEP_ATTEMPTS:
+            raise _Ended(STEP_FAILED)
         delay = await _draft_all(worker, step)
     except _Ended as end:
         delay = None

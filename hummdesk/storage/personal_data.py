@@ -201,7 +201,7 @@ TABLES: tuple[Table, ...] = (
         columns=columns(
             "account_id id status since max_conversations max_dollars provider conversations questions completed "
             "cost_usd unpriced error created_by created_at started_at finished_at",
-            hidden="step due_at",
+            hidden="step due_at step_attempts",
         ),
     ),
     Table(

@@ -37,6 +37,8 @@ MAX_REPLIES = 5
 """Replies to one question that are compared as one."""
 MAX_ATTEMPTS = 3
 """Attempts of a question: one that ends its worker process must not do so without end."""
+MAX_STEP_ATTEMPTS = 10
+"""Attempts of a step until one ends: with the lease of 47 s, for eight minutes."""
 SHOWN_CHARACTERS = 2_000
 SHOWN_TOPICS = 100
 
@@ -97,6 +99,8 @@ class ClaimedStep:
     max_conversations: int
     max_dollars: Decimal
     cost_usd: Decimal
+    step_attempts: int
+    """This one, and those before it that did not end."""
     provider: str | None
     daily_tokens: int | None
     daily_dollars: Decimal | None

@@ -98,7 +98,10 @@ RETURNING ai_simulations.account_id, ai_simulations.id, ai_simulations.step;
 -- name: claim(id, step, lease_seconds)^
 -- Begin a step; no row if another process has begun it, or the simulation has finished.
 UPDATE ai_simulations
-SET step = step + 1, due_at = clock_timestamp() + make_interval(secs => :lease_seconds)
+SET
+    step = step + 1,
+    step_attempts = step_attempts + 1,
+    due_at = clock_timestamp() + make_interval(secs => :lease_seconds)
 FROM accounts
 WHERE ai_simulations.account_id = current_account()
   AND ai_simulations.id = :id
@@ -113,6 +116,7 @@ RETURNING
     ai_simulations.max_conversations,
     ai_simulations.max_dollars,
     ai_simulations.cost_usd,
+    ai_simulations.step_attempts,
     COALESCE(ai_simulations.provider, accounts.ai_provider) AS provider,
     accounts.ai_daily_tokens AS daily_tokens,
     accounts.ai_daily_dollars AS daily_dollars;
@@ -120,7 +124,7 @@ RETURNING
 -- name: release(id, seconds)!
 -- End a step; the next one is due after a delay.
 UPDATE ai_simulations
-SET due_at = clock_timestamp() + make_interval(secs => :seconds)
+SET step_attempts = 0, due_at = clock_timestamp() + make_interval(secs => :seconds)
 WHERE account_id = current_account()
   AND id = :id
   AND finished_at IS NULL;

@@ -289,6 +289,41 @@ async def test_question_that_ends_its_worker_is_given_up(simulator: Simulator, a
     assert (await simulator.figures(simulation))["total"]["failed"] == 2
 
 
+async def test_simulation_whose_step_never_ends_fails(
+    simulator: Simulator, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await talk(account)
+    simulation = await simulator.start()
+
+    async def time_out(*_: object) -> bool:
+        raise TimeoutError
+
+    monkeypatch.setattr("hummdesk.ai.knowledge_base.index", time_out)
+    for _ in range(simulations.MAX_STEP_ATTEMPTS):
+        [step] = await simulator.due()
+        with pytest.raises(TimeoutError):
+            await steps.run_step(simulator.context, *step)
+        assert (await simulator.get(simulation)).finished_at is None
+        await account.execute("UPDATE ai_simulations SET due_at = now() WHERE account_id = %(account)s")
+    found = await simulator.run(simulation)
+    assert (found.status, found.error) == ("failed", steps.STEP_FAILED)
+
+
+async def test_step_that_ends_renews_the_attempts(simulator: Simulator, account: Account) -> None:
+    await talk(account)
+    simulation = await simulator.start()
+    await account.execute(
+        "UPDATE ai_simulations SET step_attempts = %(most)s WHERE account_id = %(account)s",
+        most=simulations.MAX_STEP_ATTEMPTS - 1,
+    )
+    simulator.queues.waiting = 1
+    [step] = await simulator.due()
+    await steps.run_step(simulator.context, *step)
+    await account.execute("UPDATE ai_simulations SET due_at = now() WHERE account_id = %(account)s")
+    simulator.queues.waiting = 0
+    assert (await simulator.run(simulation)).status == "done"
+
+
 async def test_simulation_ends_at_its_maximum_cost_and_when_the_daily_budget_is_used_up(
     simulator: Simulator, account: Account
 ) -> None:
