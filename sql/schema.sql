@@ -1499,18 +1499,23 @@ CREATE TABLE ai_simulations (
     step integer NOT NULL DEFAULT 0,                            -- identifies the task of the next step
     due_at timestamptz DEFAULT clock_timestamp(),               -- of the next step, or of the one in progress again
     step_attempts integer NOT NULL DEFAULT 0,                   -- since the last step that ended
+    batch_id text,                                              -- of the provider, until its answers are stored
+    batch_provider text,
+    batch_at timestamptz,
+    batch_day date,                                             -- of the budget; NULL: nothing is reserved
     CONSTRAINT ai_simulations_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT ai_simulations_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
     CONSTRAINT ai_simulations_status_known CHECK (status IN ('pending', 'running', 'done', 'cancelled', 'failed')),
     CONSTRAINT ai_simulations_bounded CHECK (max_conversations BETWEEN 1 AND 1000 AND max_dollars BETWEEN 0 AND 1000),
     CONSTRAINT ai_simulations_finished CHECK (
         (status IN ('done', 'cancelled', 'failed')) = (finished_at IS NOT NULL)
-        AND (finished_at IS NULL) = (due_at IS NOT NULL)
+        AND (finished_at IS NOT NULL OR due_at IS NOT NULL)     -- a finished one is due while its batch is in progress
         AND (status = 'failed') = (error IS NOT NULL)
-    )
+    ),
+    CONSTRAINT ai_simulations_batched CHECK (num_nulls(batch_id, batch_provider, batch_at) IN (0, 3))
 );
 CREATE UNIQUE INDEX ai_simulations_unfinished ON ai_simulations (account_id) WHERE finished_at IS NULL;
-CREATE INDEX ai_simulations_due ON ai_simulations (due_at) WHERE finished_at IS NULL;
+CREATE INDEX ai_simulations_waiting ON ai_simulations (due_at) WHERE due_at IS NOT NULL;
 
 -- The questions of a simulation, and what would have been drafted. The replies are read from the messages.
 CREATE TABLE ai_simulated_drafts (
@@ -1535,6 +1540,7 @@ CREATE TABLE ai_simulated_drafts (
     draft_words integer,
     reply_words integer,
     cost_usd numeric,
+    request jsonb,                                              -- of a batch, until it is answered
     CONSTRAINT ai_simulated_drafts_pkey PRIMARY KEY (account_id, simulation_id, message_id),
     CONSTRAINT ai_simulated_drafts_simulation_fkey FOREIGN KEY (account_id, simulation_id)
         REFERENCES ai_simulations (account_id, id) ON DELETE CASCADE,
@@ -1549,6 +1555,9 @@ CREATE TABLE ai_simulated_drafts (
     )
 );
 CREATE INDEX ai_simulated_drafts_open ON ai_simulated_drafts (account_id, simulation_id, message_id) WHERE outcome IS NULL;
+CREATE INDEX ai_simulated_drafts_requested
+    ON ai_simulated_drafts (account_id, simulation_id, message_id)
+    WHERE outcome IS NULL AND request IS NOT NULL;
 CREATE INDEX ai_simulated_drafts_by_message ON ai_simulated_drafts (account_id, message_id);
 
 -- Topics of the questions of a simulation that nothing answers.
@@ -2229,7 +2238,7 @@ CREATE POLICY own_account ON ai_simulated_drafts TO hummdesk_app USING (account_
 CREATE POLICY every_account ON ai_simulated_drafts TO hummdesk_operator USING (true);
 CREATE POLICY erased_by_eraser ON ai_simulated_drafts FOR DELETE TO hummdesk_eraser USING (true);
 GRANT SELECT, INSERT, UPDATE ON ai_simulated_drafts TO hummdesk_app;
-GRANT SELECT ON ai_simulated_drafts TO hummdesk_operator;
+GRANT SELECT, UPDATE (request) ON ai_simulated_drafts TO hummdesk_operator;
 
 ALTER TABLE draft_views ENABLE ROW LEVEL SECURITY;
 ALTER TABLE draft_views FORCE ROW LEVEL SECURITY;

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from hummdesk.ai import providers
+from hummdesk.ai.external.draft_batches import DraftBatches
 from hummdesk.ai.external.model import ExternalModel
 from hummdesk.ai.protocol import Provider, ProviderError, ProviderRefused
 from hummdesk.core import metrics
@@ -88,6 +89,17 @@ class ProviderSelector:
             await self._record(run, calls, fallback=fallback is not None)
         return replace(await self._ask_embedded(request, fallback), calls=tuple(calls))
 
+    async def draft_batches(self, run: Request, *, is_in_progress: bool) -> DraftBatches | None:
+        """The batch interface for drafts of the run's provider; None if it has none. Raises ProviderError.
+
+        `is_in_progress`: it has accepted a batch already, and is not asked.
+        """
+        name = self.name_for(run)
+        if name not in self._settings.providers[1:]:
+            return None
+        model = await self._model(name)
+        return model.draft_batches if is_in_progress or await model.has_batches() else None
+
     async def close(self) -> None:
         for external in self._external.values():
             await external.close()
@@ -102,12 +114,14 @@ class ProviderSelector:
         if name not in self._settings.providers:
             raise ProviderRefused(f"no API key is set for the provider {name}", code="not_configured")
         seconds = request_seconds(run, self._settings)
+        model = await self._model(name)
+        return model.provider(record=record, reserve=partial(self._reserve, run), timeout_seconds=seconds)
+
+    async def _model(self, name: str) -> ExternalModel:
         if name not in self._external:
             # In a thread: importing a client takes longer than the watchdog allows.
             self._external[name] = await asyncio.to_thread(ExternalModel, name, self._settings)
-        return self._external[name].provider(
-            record=record, reserve=partial(self._reserve, run), timeout_seconds=seconds
-        )
+        return self._external[name]
 
     async def _reserve(self, run: Request, tokens: int, dollars: Decimal) -> Reservation | None:
         """Reserve what a request may cost of the account's daily budget. Raises ProviderRefused if it is used up."""
@@ -125,7 +139,7 @@ class ProviderSelector:
         if not calls:
             return
         for call in calls:
-            self._count(run, call)
+            self.count(run, call)
         try:
             async with self._database.account(run.account_id) as tx:
                 await model_calls.store(tx, run.run_id, calls, fallback=fallback)
@@ -133,12 +147,14 @@ class ProviderSelector:
             costs: list[dict[str, Any]] = [{"model": call.model, "cost": str(call.cost)} for call in calls]
             log.error("model_calls.not_stored", extra={"calls": costs})
 
-    def _count(self, run: Request, call: ModelCall) -> None:
+    def count(self, run: Request, call: ModelCall) -> None:
+        """Count a call in the metrics."""
         account = self._labels.of(run.account_id)
         metrics.AI_CALLS.labels(account=account, model=call.model, outcome=call.outcome).inc()
         if call.outcome == ai_budgets.EXHAUSTED:
             return
-        metrics.AI_CALL_SECONDS.labels(model=call.model, outcome=call.outcome).observe(call.seconds)
+        if call.seconds:  # which a call of a batch has not
+            metrics.AI_CALL_SECONDS.labels(model=call.model, outcome=call.outcome).observe(call.seconds)
         for kind in ("input", "cache_read", "cache_write", "output"):
             metrics.AI_TOKENS.labels(account=account, model=call.model, kind=kind).inc(getattr(call.usage, kind))
         if call.cost is not None:

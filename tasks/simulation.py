@@ -1,68 +1,35 @@
-"""Steps of simulations, which drafts answers to questions that agents have answered.
+"""Steps of simulations, which draft answers to questions that agents have answered.
 
-A step ends after STEP_SECONDS, or at once while tasks of live AI runs wait; the relay sends the next one.
+A step ends after STEP_SECONDS, or at once while tasks of live AI runs wait; the relay sends the next one. Where the
+provider has a batch interface, the steps prepare a batch, submit it, and collect its answers when it has ended.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
 from uuid import UUID
 
-from hummdesk.ai import comparison, knowledge_base
+from hummdesk.ai import knowledge_base
+from hummdesk.ai.external.draft_batches import DraftBatches
+from hummdesk.ai.protocol import ProviderError, ProviderRefused
 from hummdesk.ai.topics import MAX_QUESTIONS, topics
-from hummdesk.core.broker import active_queues, lease_seconds
+from hummdesk.core.broker import lease_seconds
 from hummdesk.core.errors import Unavailable
-from hummdesk.core.models import ModelCall
 from hummdesk.storage import ai_budgets, simulations
 from hummdesk.storage.simulations import ClaimedStep, Question, SimulatedDraft
+from tasks import live_work, simulation_batch
 from tasks.burst import combine
 from tasks.context import WorkerContext
 from tasks.drafting import HISTORY_LIMIT, ask_for_draft
+from tasks.simulated_draft import BUDGET_EXHAUSTED, BUDGET_REACHED, Ended, StepRequest, compared, failed
 
 log = logging.getLogger(__name__)
 
 STEP_SECONDS = 2.0
 LIVE_PAUSE_SECONDS = 2.0
 """Delay of the next step while live runs wait for workers."""
-BUDGET_REACHED = "The cost has reached the maximum of the simulation"
-BUDGET_EXHAUSTED = "The daily budget of the account is used up"
 STEP_FAILED = f"A step did not end in {simulations.MAX_STEP_ATTEMPTS} attempts: see the log of the workers"
-
-
-class _Ended(Exception):
-    """The simulation cannot go on; the text is shown to admins."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """A question of a simulation, asked once: no retries, within the time limit of an attempt."""
-
-    step: ClaimedStep
-    attempts: int
-    deadline: float
-
-    @property
-    def run_id(self) -> None:
-        return None
-
-    @property
-    def account_id(self) -> UUID:
-        return self.step.account_id
-
-    @property
-    def provider(self) -> str | None:
-        return self.step.provider
-
-    @property
-    def daily_tokens(self) -> int | None:
-        return self.step.daily_tokens
-
-    @property
-    def daily_dollars(self) -> Decimal | None:
-        return self.step.daily_dollars
+BATCH_REFUSED = "The provider has refused the batch: see the log of the workers"
 
 
 async def run_step(worker: WorkerContext, account_id: UUID, simulation_id: UUID, number: int) -> None:
@@ -77,39 +44,79 @@ async def run_step(worker: WorkerContext, account_id: UUID, simulation_id: UUID,
         return
     try:
         if step.step_attempts > simulations.MAX_STEP_ATTEMPTS:
-            raise _Ended(STEP_FAILED)
-        delay = await _draft_all(worker, step)
-    except _Ended as end:
+            await _give_up(worker, step)
+            return
+        delay = await _advance(worker, step)
+    except Ended as end:
         delay = None
         async with worker.database.account(account_id) as tx:
             await simulations.finish(tx, step.id, error=str(end))
+    except ProviderError as error:
+        log.warning("simulation.step_failed", extra={"simulation_id": str(step.id), "code": error.code})
+        return
     if delay is not None:
         async with worker.database.account(account_id) as tx:
             await simulations.release(tx, step.id, seconds=delay)
 
 
-async def _draft_all(worker: WorkerContext, step: ClaimedStep) -> float | None:
-    """Return the delay of the next step, None if the simulation has ended."""
+async def _give_up(worker: WorkerContext, step: ClaimedStep) -> None:
+    async with worker.database.account(step.account_id) as tx:
+        await simulations.end_batch(tx, step.id)
+        await simulations.finish(tx, step.id, error=STEP_FAILED)
+
+
+async def _advance(worker: WorkerContext, step: ClaimedStep) -> float | None:
+    """Return the delay of the next step, None if there is none. Raises Ended, ProviderError."""
+    is_in_progress = step.batch_id is not None
+    batches = await worker.providers.draft_batches(_request(worker, step), is_in_progress=is_in_progress)
+    if is_in_progress:
+        return await simulation_batch.collect(worker, _request(worker, step), batches)
     if step.status == "pending":
         if await knowledge_base.index(worker.database, step.account_id):
             return 0.0  # more is left to index
         async with worker.database.account(step.account_id) as tx:
             await simulations.plan(tx, step)
+    return await _draft_all(worker, step, batches)
+
+
+async def _draft_all(worker: WorkerContext, step: ClaimedStep, batches: DraftBatches | None) -> float | None:
+    """Draft question by question, or prepare them until a batch is complete."""
+    async with worker.database.account(step.account_id) as tx:
+        prepared = await simulations.count_requests(tx, step.id)
+        if batches is None and prepared:  # the provider has changed
+            await simulations.end_batch(tx, step.id)
+            return 0.0
     until = time.monotonic() + STEP_SECONDS
     while time.monotonic() < until:
-        if await _is_live_work_waiting(worker):
+        if await live_work.is_waiting(worker):
             return LIVE_PAUSE_SECONDS
-        async with worker.database.account(step.account_id) as tx:
-            question = await simulations.take_question(tx, step.id, history_limit=HISTORY_LIMIT)
+        question = None
+        if prepared < simulation_batch.BATCH_QUESTIONS:
+            async with worker.database.account(step.account_id) as tx:
+                question = await simulations.take_question(tx, step.id, history_limit=HISTORY_LIMIT)
         if question is None:
+            if batches is not None and prepared:
+                return await _submit(worker, step, batches)
             await _finish(worker, step)
             return None
+        if batches is not None:
+            await simulation_batch.prepare(worker, _request(worker, step), question, batches)
+            prepared += 1
+            continue
         draft = await _draft(worker, step, question)
         async with worker.database.account(step.account_id) as tx:
             cost = await simulations.store(tx, step.id, draft)
         if cost and cost >= step.max_dollars:
-            raise _Ended(BUDGET_REACHED)
+            raise Ended(BUDGET_REACHED)
     return 0.0
+
+
+async def _submit(worker: WorkerContext, step: ClaimedStep, batches: DraftBatches) -> float:
+    try:
+        return await simulation_batch.submit(worker, _request(worker, step), batches)
+    except ProviderRefused as refusal:
+        log.warning("simulation.batch_refused", extra={"simulation_id": str(step.id), "code": refusal.code})
+        raise Ended(BATCH_REFUSED) from None
 
 
 async def _finish(worker: WorkerContext, step: ClaimedStep) -> None:
@@ -123,61 +130,34 @@ async def _finish(worker: WorkerContext, step: ClaimedStep) -> None:
         await simulations.finish(tx, step.id)
 
 
-async def _is_live_work_waiting(worker: WorkerContext) -> bool:
-    """Only in queues that have workers: tasks of a provider that was removed stay in its queue."""
-    for queue in active_queues(worker.settings):
-        if queue != "bulk" and await worker.queues.length(queue):
-            return True
-    return False
-
-
 async def _draft(worker: WorkerContext, step: ClaimedStep, question: Question) -> SimulatedDraft:
     """Draft from the current knowledge, without what was learned from the same conversation, and compare."""
-    settings = worker.settings
-    request = _Request(
-        step=step,
-        attempts=settings.ai_max_attempts,
-        deadline=time.monotonic() + settings.ai_soft_limit_seconds,
-    )
     message, context = combine(question.history, question.content, customer_name=question.sender_name)
     try:
-        answered = await ask_for_draft(worker, request, message, context, without=question.own_replies)
+        answered = await ask_for_draft(worker, _request(worker, step), message, context, without=question.own_replies)
     except Unavailable:
         raise
     except Exception as error:
         log.warning("simulation.draft_failed", extra={"simulation_id": str(step.id)}, exc_info=error)
         return SimulatedDraft(message_id=question.message_id, outcome="failed")
     if answered.fallback == ai_budgets.EXHAUSTED:
-        raise _Ended(BUDGET_EXHAUSTED)
-    draft = answered.value
-    cost, unpriced = _cost(answered.calls)
-    found = SimulatedDraft(
-        message_id=question.message_id,
-        outcome="abstained",
-        provider=answered.provider,
-        confidence=draft.confidence,
-        cost_usd=cost,
-        unpriced=unpriced,
-    )
+        raise Ended(BUDGET_EXHAUSTED)
     if answered.fallback is not None:  # drafts of two providers in one table would prove nothing
-        return replace(found, outcome="failed", confidence=None)
-    if draft.content is None or draft.is_question:  # which answers nothing, and cannot be compared
-        return found
-    first = draft.citations[0] if draft.citations else None
-    compared = comparison.compare(draft.content, question.reply, message.content)
-    return replace(
-        found,
-        outcome="drafted",
-        source_kind=first.kind if first else None,
-        source_id=UUID(first.id) if first and first.id else None,
-        draft=draft.content,
-        **asdict(compared),
+        return failed(question.message_id, answered.provider, answered.calls)
+    return compared(
+        question.message_id,
+        answered.provider,
+        answered.calls,
+        answered.value,
+        question=message.content,
+        reply=question.reply,
     )
 
 
-def _cost(calls: Sequence[ModelCall]) -> tuple[Decimal, int]:
-    """The cost of calls, and how many have an unknown price."""
-    return (
-        sum((call.cost for call in calls if call.cost is not None), Decimal(0)),
-        sum(call.cost is None and call.usage.total > 0 for call in calls),
+def _request(worker: WorkerContext, step: ClaimedStep) -> StepRequest:
+    settings = worker.settings
+    return StepRequest(
+        step=step,
+        attempts=settings.ai_max_attempts,
+        deadline=time.monotonic() + settings.ai_soft_limit_seconds,
     )

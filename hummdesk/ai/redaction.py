@@ -7,8 +7,8 @@ normalized here. `personal_data` and `secret_keys` find what is hidden.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterator
-from typing import Literal
+from collections.abc import Collection, Iterator, Mapping
+from typing import Literal, Self
 
 from hummdesk.ai import personal_data, secret_keys
 from hummdesk.ai.personal_data import Finder
@@ -48,6 +48,18 @@ class Redactor:
         self._placeholders: dict[str, str] = {}
         self._values: dict[str, str] = {}
         self._numbers: Counter[Kind] = Counter()
+
+    @classmethod
+    def restoring(cls, values: Mapping[str, str]) -> Self:
+        """Return one that restores these values, of another process, and redacts nothing."""
+        made = cls()
+        made._values = dict(values)
+        return made
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values by placeholder."""
+        return dict(self._values)
 
     def redact(self, text: str) -> str:
         """Return the normalized text with placeholders; equal values get the same one."""

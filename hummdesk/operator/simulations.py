@@ -116,6 +116,8 @@ def report(simulation: Simulation, result: dict[str, Any]) -> list[str]:
 def _line(simulation: Simulation) -> str:
     state = f"{simulation.status}: {simulation.completed} of {simulation.questions} questions of "
     state += f"{simulation.conversations} conversations, {simulation.cost_usd:.4f} US dollars"
+    if simulation.batch_at is not None:
+        state += f", a batch since {simulation.batch_at:%Y-%m-%d %H:%M} UTC"
     return state if simulation.error is None else f"{state}. {simulation.error}"
 
 

@@ -152,7 +152,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         name="ai_simulated_drafts",
-        holds="drafts of simulations, with figures of their comparison with the replies",
+        holds="drafts of simulations, with figures of their comparison with the replies, and requests in a batch",
         scope="message",
         rows=OF_MESSAGES,
         deletes=True,
@@ -161,7 +161,7 @@ TABLES: tuple[Table, ...] = (
             "account_id simulation_id message_id conversation_id reply_seq is_first category outcome provider "
             "confidence source_kind source_id draft facts kept_facts other_facts edit_distance draft_words "
             "reply_words cost_usd",
-            hidden="attempts",
+            hidden="attempts request",
         ),
     ),
     Table(
@@ -201,7 +201,7 @@ TABLES: tuple[Table, ...] = (
         columns=columns(
             "account_id id status since max_conversations max_dollars provider conversations questions completed "
             "cost_usd unpriced error created_by created_at started_at finished_at",
-            hidden="step due_at step_attempts",
+            hidden="step due_at step_attempts batch_id batch_provider batch_at batch_day",
         ),
     ),
     Table(

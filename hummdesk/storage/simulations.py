@@ -5,15 +5,17 @@ a simulation to the workers, one at a time. `step` identifies a step: a task tha
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, Self
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from hummdesk.core.clock import wire_time
-from hummdesk.core.errors import NotFound
+from hummdesk.core.errors import Conflict, NotFound
 from hummdesk.core.models import Person
 from hummdesk.storage import accounts, audit
 from hummdesk.storage.database import Transaction
@@ -61,6 +63,8 @@ class Simulation:
     error: str | None
     created_at: datetime
     finished_at: datetime | None
+    batch_at: datetime | None
+    """When the batch of the provider was submitted that is in progress."""
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
@@ -84,6 +88,7 @@ class Simulation:
             "provider": self.provider,
             "error": self.error,
             "finishedAt": self.finished_at and wire_time(self.finished_at),
+            "batchAt": self.batch_at and wire_time(self.batch_at),
         }
         return shown | {name: value for name, value in optional.items() if value is not None}
 
@@ -101,9 +106,19 @@ class ClaimedStep:
     cost_usd: Decimal
     step_attempts: int
     """This one, and those before it that did not end."""
+    batch_id: str | None
+    """The batch of the provider that is in progress. Then the simulation may have ended already."""
+    batch_seconds: float | None
+    """Since the batch was submitted."""
+    batch_day: date | None
+    """The day of the budget on which the batch is reserved."""
     provider: str | None
     daily_tokens: int | None
     daily_dollars: Decimal | None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status not in ("pending", "running")
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
@@ -209,9 +224,10 @@ async def cancel(tx: Transaction, actor: Person | None, id: UUID) -> Simulation:
 
 
 async def remove(tx: Transaction, actor: Person | None, id: UUID) -> None:
-    """Delete a simulation with its drafts. Raises NotFound."""
+    """Delete a simulation with its drafts. Raises NotFound, and Conflict while its batch is in progress."""
     if await queries.remove(tx, id=id) is None:
-        raise NotFound("No simulation has this id")
+        await get(tx, id)
+        raise Conflict("The provider still answers a batch of this simulation; cancel it, and delete it later")
     await audit.record(tx, actor, "simulation.removed", id)
 
 
@@ -325,6 +341,42 @@ async def store(tx: Transaction, id: UUID, draft: SimulatedDraft) -> Decimal | N
     row = await queries.store(tx, id=id, draft=json.dumps(record, default=str))
     cost: Decimal | None = row and row["cost_usd"]
     return cost
+
+
+async def store_request(tx: Transaction, id: UUID, message_id: UUID, request: Mapping[str, Any]) -> None:
+    """Store what a batch will ask about a question, unless the simulation has ended."""
+    await queries.store_request(tx, id=id, message_id=message_id, request=Jsonb(request))
+
+
+async def count_requests(tx: Transaction, id: UUID) -> int:
+    count: int = (await queries.count_requests(tx, id=id))["requests"]
+    return count
+
+
+async def requests(tx: Transaction, id: UUID, *, limit: int) -> dict[UUID, dict[str, Any]]:
+    """The requests that are prepared, or in the batch, by message."""
+    return {row["message_id"]: row["request"] async for row in queries.requests(tx, id=id, limit=limit)}
+
+
+async def begin_batch(
+    tx: Transaction,
+    id: UUID,
+    *,
+    batch_id: str,
+    provider: str,
+    day: date | None,
+    message_ids: Collection[UUID],
+    seconds: float,
+) -> None:
+    """Store the batch that was submitted with the requests about these messages; its next step is due after a delay."""
+    await queries.begin_batch(
+        tx, id=id, batch_id=batch_id, provider=provider, day=day, message_ids=list(message_ids), seconds=seconds
+    )
+
+
+async def end_batch(tx: Transaction, id: UUID) -> None:
+    """Go on without the batch: its answers are stored, or will never be."""
+    await queries.end_batch(tx, id=id)
 
 
 async def release(tx: Transaction, id: UUID, *, seconds: float) -> None:

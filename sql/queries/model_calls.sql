@@ -47,7 +47,8 @@ FROM json_to_recordset(:calls::json) AS call (
 );
 
 -- name: costs(days)
--- Costs of the last days by account and model. The sum leaves out calls with an unknown price.
+-- Costs of the last days by account and model. The sum leaves out calls with an unknown price, and the median those of
+-- batches, which have no time.
 SELECT
     ai_calls.account_id,
     accounts.name,
@@ -64,7 +65,7 @@ SELECT
     count(*) FILTER (WHERE ai_calls.cost_usd IS NULL AND ai_calls.input_tokens > 0) AS unpriced,
     COALESCE(
         percentile_disc(0.5) WITHIN GROUP (ORDER BY ai_calls.milliseconds)
-            FILTER (WHERE ai_calls.outcome <> 'budget_exhausted'),
+            FILTER (WHERE ai_calls.milliseconds > 0),
         0
     ) AS median_milliseconds
 FROM ai_calls

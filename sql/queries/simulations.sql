@@ -6,12 +6,27 @@ ON CONFLICT (account_id, id) DO NOTHING
 RETURNING id;
 
 -- name: cancel_others(id)!
--- End the other simulation of the account that has not finished.
-UPDATE ai_simulations
-SET status = 'cancelled', finished_at = clock_timestamp(), due_at = NULL
-WHERE account_id = current_account()
-  AND id <> :id
-  AND finished_at IS NULL;
+-- End the other simulation of the account that has not finished. While its batch is in progress, it is due and keeps its
+-- requests.
+WITH ended AS (
+    UPDATE ai_simulations
+    SET
+        status = 'cancelled',
+        finished_at = clock_timestamp(),
+        due_at = CASE WHEN batch_id IS NOT NULL THEN clock_timestamp() END
+    WHERE account_id = current_account()
+      AND id <> :id
+      AND finished_at IS NULL
+    RETURNING id, batch_id
+)
+UPDATE ai_simulated_drafts
+SET request = NULL
+FROM ended
+WHERE ai_simulated_drafts.account_id = current_account()
+  AND ai_simulated_drafts.simulation_id = ended.id
+  AND ai_simulated_drafts.outcome IS NULL
+  AND ai_simulated_drafts.request IS NOT NULL
+  AND ended.batch_id IS NULL;
 
 -- name: get(id)^
 -- A simulation.
@@ -29,7 +44,8 @@ SELECT
     unpriced,
     error,
     created_at,
-    finished_at
+    finished_at,
+    batch_at
 FROM ai_simulations
 WHERE account_id = current_account()
   AND id = :id;
@@ -50,17 +66,19 @@ SELECT
     unpriced,
     error,
     created_at,
-    finished_at
+    finished_at,
+    batch_at
 FROM ai_simulations
 WHERE account_id = current_account()
 ORDER BY id DESC
 LIMIT :limit;
 
 -- name: remove(id)^
--- Delete a simulation with its drafts.
+-- Delete a simulation with its drafts, unless a batch of it is in progress.
 DELETE FROM ai_simulations
 WHERE account_id = current_account()
   AND id = :id
+  AND batch_id IS NULL
 RETURNING id;
 
 -- name: beyond_newest(newest)
@@ -68,6 +86,7 @@ RETURNING id;
 DELETE FROM ai_simulations
 WHERE account_id = current_account()
   AND finished_at IS NOT NULL
+  AND batch_id IS NULL
   AND id NOT IN (
       SELECT newer.id
       FROM ai_simulations AS newer
@@ -82,8 +101,7 @@ RETURNING id;
 WITH due AS (
     SELECT account_id, id
     FROM ai_simulations
-    WHERE finished_at IS NULL
-      AND due_at <= clock_timestamp()
+    WHERE due_at <= clock_timestamp()
     ORDER BY due_at
     LIMIT :limit
     FOR UPDATE SKIP LOCKED
@@ -96,7 +114,7 @@ WHERE ai_simulations.account_id = due.account_id
 RETURNING ai_simulations.account_id, ai_simulations.id, ai_simulations.step;
 
 -- name: claim(id, step, lease_seconds)^
--- Begin a step; no row if another process has begun it, or the simulation has finished.
+-- Begin a step; no row if another process has begun it, or the simulation has finished and no batch is in progress.
 UPDATE ai_simulations
 SET
     step = step + 1,
@@ -106,7 +124,7 @@ FROM accounts
 WHERE ai_simulations.account_id = current_account()
   AND ai_simulations.id = :id
   AND ai_simulations.step = :step
-  AND ai_simulations.finished_at IS NULL
+  AND (ai_simulations.finished_at IS NULL OR ai_simulations.batch_id IS NOT NULL)
   AND accounts.account_id = current_account()
 RETURNING
     ai_simulations.account_id,
@@ -117,7 +135,10 @@ RETURNING
     ai_simulations.max_dollars,
     ai_simulations.cost_usd,
     ai_simulations.step_attempts,
-    COALESCE(ai_simulations.provider, accounts.ai_provider) AS provider,
+    ai_simulations.batch_id,
+    ai_simulations.batch_day,
+    EXTRACT(EPOCH FROM clock_timestamp() - ai_simulations.batch_at)::float8 AS batch_seconds,
+    COALESCE(ai_simulations.batch_provider, ai_simulations.provider, accounts.ai_provider) AS provider,
     accounts.ai_daily_tokens AS daily_tokens,
     accounts.ai_daily_dollars AS daily_dollars;
 
@@ -127,16 +148,33 @@ UPDATE ai_simulations
 SET step_attempts = 0, due_at = clock_timestamp() + make_interval(secs => :seconds)
 WHERE account_id = current_account()
   AND id = :id
-  AND finished_at IS NULL;
+  AND (finished_at IS NULL OR batch_id IS NOT NULL);
 
 -- name: finish(id, status, error)^
--- End a simulation, unless it has ended.
-UPDATE ai_simulations
-SET status = :status, error = :error, finished_at = clock_timestamp(), due_at = NULL
-WHERE account_id = current_account()
-  AND id = :id
-  AND finished_at IS NULL
-RETURNING id;
+-- End a simulation, unless it has ended. While its batch is in progress, it is due and keeps its requests.
+WITH ended AS (
+    UPDATE ai_simulations
+    SET
+        status = :status,
+        error = :error,
+        finished_at = clock_timestamp(),
+        due_at = CASE WHEN batch_id IS NOT NULL THEN clock_timestamp() END
+    WHERE account_id = current_account()
+      AND id = :id
+      AND finished_at IS NULL
+    RETURNING id, batch_id
+), cleared AS (
+    UPDATE ai_simulated_drafts
+    SET request = NULL
+    FROM ended
+    WHERE ai_simulated_drafts.account_id = current_account()
+      AND ai_simulated_drafts.simulation_id = ended.id
+      AND ai_simulated_drafts.outcome IS NULL
+      AND ai_simulated_drafts.request IS NOT NULL
+      AND ended.batch_id IS NULL
+)
+SELECT id
+FROM ended;
 
 -- name: plan(id, since, max_conversations, max_messages, max_answers)^
 -- Find the questions of a simulation: the last message of the customer before the replies of agents in the conversations
@@ -240,6 +278,7 @@ WITH next AS (
     WHERE account_id = current_account()
       AND simulation_id = :id
       AND outcome IS NULL
+      AND request IS NULL
       AND attempts < :max_attempts
     ORDER BY message_id
     LIMIT 1
@@ -305,6 +344,90 @@ JOIN messages AS question
   ON question.account_id = current_account()
  AND question.id = begun.message_id;
 
+-- name: store_request(id, message_id, request)!
+-- Store what a batch will ask about a question, unless the simulation has ended.
+WITH held AS (
+    SELECT id
+    FROM ai_simulations
+    WHERE account_id = current_account()
+      AND id = :id
+      AND finished_at IS NULL
+    FOR NO KEY UPDATE
+)
+UPDATE ai_simulated_drafts
+SET request = :request
+FROM held
+WHERE ai_simulated_drafts.account_id = current_account()
+  AND ai_simulated_drafts.simulation_id = held.id
+  AND ai_simulated_drafts.message_id = :message_id
+  AND ai_simulated_drafts.outcome IS NULL;
+
+-- name: count_requests(id)^
+-- Of a simulation: the requests that are prepared, or in its batch.
+SELECT count(*) AS requests
+FROM ai_simulated_drafts
+WHERE account_id = current_account()
+  AND simulation_id = :id
+  AND outcome IS NULL
+  AND request IS NOT NULL;
+
+-- name: requests(id, limit)
+-- The requests of a simulation that are prepared, or in its batch.
+SELECT message_id, request
+FROM ai_simulated_drafts
+WHERE account_id = current_account()
+  AND simulation_id = :id
+  AND outcome IS NULL
+  AND request IS NOT NULL
+ORDER BY message_id
+LIMIT :limit;
+
+-- name: begin_batch(id, batch_id, provider, day, message_ids, seconds)!
+-- Store the batch that was submitted with the requests about these messages; others are prepared again.
+WITH begun AS (
+    UPDATE ai_simulations
+    SET
+        batch_id = :batch_id,
+        batch_provider = :provider,
+        batch_at = clock_timestamp(),
+        batch_day = :day,
+        step_attempts = 0,
+        due_at = clock_timestamp() + make_interval(secs => :seconds)
+    WHERE account_id = current_account()
+      AND id = :id
+    RETURNING id
+)
+UPDATE ai_simulated_drafts
+SET request = NULL, attempts = 0
+FROM begun
+WHERE ai_simulated_drafts.account_id = current_account()
+  AND ai_simulated_drafts.simulation_id = begun.id
+  AND ai_simulated_drafts.outcome IS NULL
+  AND ai_simulated_drafts.request IS NOT NULL
+  AND ai_simulated_drafts.message_id <> ALL(:message_ids);
+
+-- name: end_batch(id)!
+-- Go on without the batch: with the next step, or not at all if the simulation has ended.
+WITH ended AS (
+    UPDATE ai_simulations
+    SET
+        batch_id = NULL,
+        batch_provider = NULL,
+        batch_at = NULL,
+        batch_day = NULL,
+        due_at = CASE WHEN finished_at IS NULL THEN clock_timestamp() END
+    WHERE account_id = current_account()
+      AND id = :id
+    RETURNING id
+)
+UPDATE ai_simulated_drafts
+SET request = NULL
+FROM ended
+WHERE ai_simulated_drafts.account_id = current_account()
+  AND ai_simulated_drafts.simulation_id = ended.id
+  AND ai_simulated_drafts.outcome IS NULL
+  AND ai_simulated_drafts.request IS NOT NULL;
+
 -- name: store(id, draft)^
 -- Store the draft of a question, given as a JSON object, unless it has one, and count it. The simulation is locked before
 -- its draft, as when it is deleted.
@@ -348,7 +471,8 @@ WITH draft AS (
         edit_distance = draft.edit_distance,
         draft_words = draft.draft_words,
         reply_words = draft.reply_words,
-        cost_usd = draft.cost_usd
+        cost_usd = draft.cost_usd,
+        request = NULL
     FROM draft
     CROSS JOIN held
     WHERE ai_simulated_drafts.account_id = current_account()

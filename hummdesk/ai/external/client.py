@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from hummdesk.ai.protocol import ProviderError, ProviderRefused
 from hummdesk.core.models import TokenUsage
+
+if TYPE_CHECKING:
+    from hummdesk.ai.external.batch_client import BatchClient
 
 Role = Literal["user", "assistant"]
 OnText = Callable[[str], None]
@@ -36,6 +39,10 @@ class CompletionRequest:
     max_tokens: int
     effort: Effort = "default"
 
+    @property
+    def characters(self) -> int:
+        return len(self.system) + len(self.account_system) + sum(len(text) for _, text in self.turns)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
@@ -48,6 +55,9 @@ class ModelClient(Protocol):
     """A client of one provider's API. It does not retry: the run does."""
 
     provider: str
+
+    @property
+    def batches(self) -> "BatchClient": ...
 
     async def complete(self, request: CompletionRequest, on_text: OnText | None = None) -> Completion:
         """Return the answer; with `on_text`, request it as a stream and pass on each piece of its text.
@@ -111,7 +121,15 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
+def error_code(names: Iterable[object]) -> str:
+    """Return the first stable name of an error, `failed` if there is none."""
+    return next(iter(_stable(names)), "failed")
+
+
 def _codes(error: Any) -> list[str]:
     """Return the stable names of the error, never its message, which may quote the request."""
-    names = [getattr(error, name, None) for name in ("code", "type", "error_code")]
+    return _stable(getattr(error, name, None) for name in ("code", "type", "error_code"))
+
+
+def _stable(names: Iterable[object]) -> list[str]:
     return [name for name in names if isinstance(name, str) and name.isidentifier()]

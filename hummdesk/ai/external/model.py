@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 
 from hummdesk.ai.external.client import ModelClient
+from hummdesk.ai.external.draft_batches import DraftBatches
 from hummdesk.ai.external.pricing import load_prices, unpriced
 from hummdesk.ai.external.provider import ExternalProvider, Reserve, unlimited
 from hummdesk.ai.external.request_templates import RequestTemplates
@@ -25,6 +26,7 @@ class ExternalModel:
         for model, kinds in unpriced(self._prices, name, settings).items():
             log.warning("ai_price.unknown", extra={"model": model, "kinds": " ".join(kinds)})
         self._is_streaming = settings.ai_streaming == "on"
+        self._has_batches: bool | None = None
 
     def provider(
         self,
@@ -43,6 +45,16 @@ class ExternalModel:
             timeout_seconds=timeout_seconds,
             is_streaming=self._is_streaming,
         )
+
+    @property
+    def draft_batches(self) -> DraftBatches:
+        return DraftBatches(self._client.provider, self._client.batches, self._templates.draft, self._prices)
+
+    async def has_batches(self) -> bool:
+        """Return whether the provider has a batch interface; it is asked once. Raises ProviderError."""
+        if self._has_batches is None:
+            self._has_batches = await self._client.batches.is_offered()
+        return self._has_batches
 
     async def close(self) -> None:
         await self._client.close()

@@ -1,13 +1,26 @@
-"""Client of OpenAI's Chat Completions API, on the official SDK; also for vLLM, Ollama, llama.cpp and other servers."""
+"""Clients of OpenAI's Chat Completions and Batch APIs, on the official SDK.
 
-from collections.abc import AsyncIterable
+The first serves vLLM, Ollama, llama.cpp and other servers as well.
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from typing import Any, Literal
 
 import openai
+import orjson
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from hummdesk.ai.external.client import Completion, CompletionRequest, OnText, translate_sdk_errors, unusable
+from hummdesk.ai.external.batch_client import NOT_OFFERED, BatchAnswer
+from hummdesk.ai.external.client import (
+    Completion,
+    CompletionRequest,
+    OnText,
+    error_code,
+    translate_sdk_errors,
+    unusable,
+)
+from hummdesk.ai.protocol import ProviderError
 from hummdesk.core.config import Settings
 from hummdesk.core.models import TokenUsage
 
@@ -19,6 +32,11 @@ WITHOUT_REASONING = ("gpt-6-luna", "gpt-6-sol", "gpt-6.1-terra")
 """Models that can answer without reasoning; others refuse the request (developers.openai.com, models)."""
 NO_KEY = "none"
 """Sent to a server that requires no key, because the SDK requires one."""
+ENDPOINT: Literal["/v1/chat/completions"] = "/v1/chat/completions"
+"""Of the requests of a batch."""
+ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
+EXPIRY_SECONDS = 3 * 24 * 3600
+"""Of the files of a batch that is never deleted."""
 
 
 class OpenAIClient:
@@ -32,6 +50,14 @@ class OpenAIClient:
             max_retries=0,
             timeout=settings.ai_draft_seconds,
         )
+
+    @property
+    def batches(self) -> "OpenAIBatches":
+        return OpenAIBatches(self)
+
+    @property
+    def sdk(self) -> openai.AsyncOpenAI:
+        return self._client
 
     async def complete(self, request: CompletionRequest, on_text: OnText | None = None) -> Completion:
         parameters = self.parameters(request)
@@ -61,6 +87,84 @@ class OpenAIClient:
         if self._settings.openai_base_url:
             return {"max_tokens": request.max_tokens}
         return {"max_completion_tokens": request.max_tokens, "store": False} | _reasoning(request)
+
+
+class OpenAIBatches:
+    """The Batch API (developers.openai.com, batch): requests and answers are files of JSON lines.
+
+    The files are deleted with the batch, and otherwise expire.
+    """
+
+    def __init__(self, client: OpenAIClient) -> None:
+        self._client = client
+        self._files = client.sdk.files
+        self._batches = client.sdk.batches
+
+    async def is_offered(self) -> bool:
+        with translate_sdk_errors(openai):
+            try:
+                await self._batches.list(limit=1)
+            except openai.APIStatusError as error:
+                if error.status_code not in NOT_OFFERED:
+                    raise
+                return False
+        return True
+
+    async def submit(self, requests: Mapping[str, CompletionRequest]) -> str:
+        lines = [
+            {"custom_id": id, "method": "POST", "url": ENDPOINT, "body": self._client.parameters(request)}
+            for id, request in requests.items()
+        ]
+        with translate_sdk_errors(openai):
+            file = await self._files.create(
+                file=("requests.jsonl", b"\n".join(map(orjson.dumps, lines))),
+                purpose="batch",
+                expires_after={"anchor": "created_at", "seconds": EXPIRY_SECONDS},
+            )
+            batch = await self._batches.create(
+                input_file_id=file.id,
+                endpoint=ENDPOINT,
+                completion_window="24h",
+                output_expires_after={"anchor": "created_at", "seconds": EXPIRY_SECONDS},
+            )
+        return batch.id
+
+    async def has_ended(self, batch_id: str) -> bool:
+        with translate_sdk_errors(openai):
+            return (await self._batches.retrieve(batch_id)).status in ENDED
+
+    async def answers(self, batch_id: str) -> AsyncIterator[BatchAnswer]:
+        with translate_sdk_errors(openai):
+            batch = await self._batches.retrieve(batch_id)
+            for file in filter(None, (batch.output_file_id, batch.error_file_id)):
+                content = (await self._files.content(file)).content
+                for line in filter(None, content.split(b"\n")):
+                    yield _batch_answer(orjson.loads(line))
+
+    async def cancel(self, batch_id: str) -> None:
+        with translate_sdk_errors(openai):
+            await self._batches.cancel(batch_id)
+
+    async def delete(self, batch_id: str) -> None:
+        """Delete its files: a batch itself cannot be deleted."""
+        with translate_sdk_errors(openai):
+            batch = await self._batches.retrieve(batch_id)
+            for file in filter(None, (batch.input_file_id, batch.output_file_id, batch.error_file_id)):
+                await self._files.delete(file)
+
+
+def _batch_answer(line: dict[str, Any]) -> BatchAnswer:
+    """Read one answer. One that does not follow the protocol does not spoil the others."""
+    try:
+        response = line.get("response") or {}
+        body = response.get("body") or {}
+        if response.get("status_code") == 200:
+            return BatchAnswer(id=line["custom_id"], completion=_completion(ChatCompletion.construct(**body)))
+        error = line.get("error") or body.get("error") or {}
+        code = error_code([error.get("code"), error.get("type")])
+    except (ProviderError, AttributeError, TypeError, ValueError, IndexError):
+        code = "unusable"
+    return BatchAnswer(id=line["custom_id"], completion=None, code=code)
 
 
 def _reasoning(request: CompletionRequest) -> dict[str, Any]:

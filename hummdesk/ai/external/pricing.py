@@ -11,6 +11,8 @@ from hummdesk.core.models import TokenUsage
 
 MILLION = 1_000_000
 PRICE_LIST = Path(__file__).with_name("prices.json")
+BATCH_SHARE = Decimal("0.5")
+"""What both providers charge in a batch, for all kinds of tokens."""
 KINDS = ("input", "cache_read", "cache_write", "output")
 
 Prices = dict[str, dict[str, Decimal]]
@@ -25,13 +27,16 @@ def load_prices(path: str) -> Prices:
     return prices | _read(Path(path)) if path else prices
 
 
-def cost(prices: Prices, model: str, usage: TokenUsage) -> Decimal | None:
-    """Return US dollars; None, which is not 0, if the price of the model or of a kind of token in use is unknown."""
+def cost(prices: Prices, model: str, usage: TokenUsage, *, share: Decimal = Decimal(1)) -> Decimal | None:
+    """Return US dollars; None, which is not 0, if the price of the model or of a kind of token in use is unknown.
+
+    `share`: of the price, BATCH_SHARE in a batch.
+    """
     price = prices.get(model, {})
     used = {kind: getattr(usage, kind) for kind in KINDS if getattr(usage, kind)}
     if not used or not used.keys() <= price.keys():
         return None
-    return sum((price[kind] * tokens for kind, tokens in used.items()), Decimal(0)) / MILLION
+    return sum((price[kind] * tokens for kind, tokens in used.items()), Decimal(0)) * share / MILLION
 
 
 def unpriced(prices: Prices, provider: str, settings: Settings) -> dict[str, tuple[str, ...]]:

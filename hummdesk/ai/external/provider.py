@@ -1,7 +1,6 @@
 """The provider that answers by an external model, whichever API serves it."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,12 +15,11 @@ from hummdesk.ai.external import answer_schemas, grounding, inputs, pricing
 from hummdesk.ai.external.assist import assist_input, check_assist
 from hummdesk.ai.external.client import Completion, CompletionRequest, ModelClient, OnText, Role
 from hummdesk.ai.external.draft_release import DraftRelease
-from hummdesk.ai.external.grounding import CitedSource, Unsupported
+from hummdesk.ai.external.draft_request import DraftRequest
 from hummdesk.ai.external.own_categories import with_categories
 from hummdesk.ai.external.profiles import with_profile
 from hummdesk.ai.external.request_templates import RequestTemplate, RequestTemplates
 from hummdesk.ai.protocol import (
-    Citation,
     Classification,
     Context,
     Draft,
@@ -29,28 +27,19 @@ from hummdesk.ai.protocol import (
     Knowledge,
     ProviderError,
     ProviderRefused,
-    Quote,
     Show,
     Turn,
     show_nothing,
 )
 from hummdesk.ai.redaction import Redactor
-from hummdesk.ai.reply import actions_for
 from hummdesk.core.assist import Assist
 from hummdesk.core.models import ModelCall, Reservation, TokenUsage
-
-log = logging.getLogger(__name__)
 
 MAX_TAGS = 5
 COPIED_FIELDS = ("category", "priority", "urgency", "sentiment", "language", "confidence")
 REPAIR = (
     "That could not be used: {faults}. Answer the same again with one JSON object that fits the schema, nothing else."
 )
-ABSTENTIONS = {
-    "not_in_sources": "No source of the account answers this",
-    "needs_person": "A person has to decide this or look it up",
-    "unclear": "The question is unclear",
-}
 
 CHARACTERS_PER_TOKEN = 4
 """To estimate the tokens of a request before it is sent."""
@@ -111,43 +100,12 @@ class ExternalProvider:
     async def draft(
         self, message: IncomingMessage, context: Context, knowledge: Knowledge, *, show: Show = show_nothing
     ) -> Draft:
-        redactor = Redactor()
-        model_input = inputs.draft_input(redactor, message, context, knowledge)
-        checks = grounding.DraftChecks(model_input.for_checks(self._templates.draft.prompt), redactor)
-        is_streamed = self._is_streaming and show is not show_nothing
-        on_text = DraftRelease(checks.check, show).feed if is_streamed else None
         template = with_profile(self._templates.draft, context.profile)
-        answer = await self._ask(template, model_input.data, on_text=on_text)
-        if answer["outcome"] in ABSTENTIONS:
-            return _abstention(answer, ABSTENTIONS[answer["outcome"]])
-        try:
-            if answer["outcome"] == "clarify":
-                return _question(answer, checks.check_question(answer["content"]))
-            return self._answer(answer, checks, model_input.citations)
-        except Unsupported as unsupported:
-            log.warning("ai_draft.unsupported", extra={"provider": self.name, "reason": str(unsupported)})
-            return _abstention(answer, str(unsupported))
-
-    def _answer(
-        self, answer: Mapping[str, Any], checks: grounding.DraftChecks, sources: Mapping[str, Citation]
-    ) -> Draft:
-        """Raises ProviderRefused, and Unsupported if the sources do not say what the answer says."""
-        cited = [CitedSource(**source) for source in answer["sources"]]
-        content, quoted = checks.check(answer["content"], cited), checks.quoted(cited)
-        citations = tuple(sources[source.id] for source in quoted)
-        return Draft(
-            content=content,
-            confidence=answer["confidence"],
-            reasoning=f"Answered from “{'”, “'.join(citation.title for citation in citations)}”",
-            citations=citations,
-            quotes=tuple(
-                Quote(source=citation.id, text=checks.quote(source))
-                for source, citation in zip(quoted, citations, strict=True)
-                if citation.id is not None
-            ),
-            tone=answer["tone"],
-            suggested_actions=actions_for(answer["category"]),
-        )
+        request = DraftRequest.of(template.prompt, message, context, knowledge)
+        is_streamed = self._is_streaming and show is not show_nothing
+        on_text = DraftRelease(request.checks.check, show).feed if is_streamed else None
+        answer = await self._ask(template, request.input.data, on_text=on_text)
+        return request.read(answer, provider=self.name)
 
     async def summarize(self, conversation: Sequence[Turn]) -> str:
         redactor, template = Redactor(), self._templates.summarize
@@ -180,16 +138,7 @@ class ExternalProvider:
     async def _request(
         self, template: RequestTemplate, turns: Turns, deadline: float, on_text: OnText | None = None
     ) -> dict[str, Any]:
-        request = CompletionRequest(
-            model=template.model,
-            system=template.prompt.text,
-            account_system=template.account_prompt,
-            turns=turns,
-            schema_name=template.prompt.name,
-            schema=answer_schemas.json_schema(template.schema),
-            max_tokens=template.max_tokens,
-            effort=template.effort,
-        )
+        request = template.request(turns)
         usage, outcome, received = TokenUsage(), "cancelled", _Received(on_text)
         reservation = await self._reserved(template, request)
         started = time.perf_counter()
@@ -197,7 +146,7 @@ class ExternalProvider:
             async with asyncio.timeout_at(deadline):
                 completion = await self._client.complete(request, None if on_text is None else received.feed)
             usage = completion.usage
-            answer = _parsed(template.schema, completion)
+            answer = parsed(template.schema, completion)
             outcome = "ok"
         except TimeoutError:
             outcome = "timeout"
@@ -208,7 +157,7 @@ class ExternalProvider:
         finally:
             if received.characters and outcome != "ok" and not usage.total:
                 # The stream has broken before its usage was known, and what was received is charged.
-                usage = self._usage(request, received.characters)
+                usage = estimated_usage(request, received.characters)
             call = self._model_call(template, outcome, usage, time.perf_counter() - started)
             self._record(replace(call, reservation=reservation))
         return answer
@@ -223,14 +172,8 @@ class ExternalProvider:
 
     def _estimate(self, request: CompletionRequest) -> tuple[int, Decimal]:
         """Return tokens and dollars of the input; the output is not known before."""
-        usage = self._usage(request)
+        usage = estimated_usage(request)
         return usage.total, pricing.cost(self._prices, request.model, usage) or Decimal(0)
-
-    @staticmethod
-    def _usage(request: CompletionRequest, output: int = 0) -> TokenUsage:
-        """Estimate the usage by the characters of request and output."""
-        characters = len(request.system) + len(request.account_system) + sum(len(text) for _, text in request.turns)
-        return TokenUsage(input=characters // CHARACTERS_PER_TOKEN, output=-(-output // CHARACTERS_PER_TOKEN))
 
     def _model_call(self, template: RequestTemplate, outcome: str, usage: TokenUsage, seconds: float) -> ModelCall:
         return ModelCall(
@@ -242,6 +185,11 @@ class ExternalProvider:
             cost=pricing.cost(self._prices, template.model, usage),
             seconds=seconds,
         )
+
+
+def estimated_usage(request: CompletionRequest, output: int = 0) -> TokenUsage:
+    """Estimate the usage by the characters of request and output."""
+    return TokenUsage(input=request.characters // CHARACTERS_PER_TOKEN, output=-(-output // CHARACTERS_PER_TOKEN))
 
 
 class _Received:
@@ -266,20 +214,6 @@ class _InvalidAnswer(ProviderError):
         self.errors = errors
 
 
-def _question(answer: Mapping[str, Any], content: str) -> Draft:
-    return Draft(
-        content=content,
-        confidence=answer["confidence"],
-        reasoning="Asks the customer for what the answer depends on",
-        is_question=True,
-        tone=answer["tone"],
-    )
-
-
-def _abstention(answer: Mapping[str, Any], reason: str) -> Draft:
-    return Draft(content=None, confidence=answer["confidence"], reasoning=reason, tone=answer["tone"])
-
-
 def _repair_turns(turns: Turns, invalid: _InvalidAnswer) -> Turns:
     """Ask for a valid answer. An empty one cannot be quoted as a turn, so the request is extended instead."""
     repair = REPAIR.format(faults=invalid.errors)
@@ -288,7 +222,8 @@ def _repair_turns(turns: Turns, invalid: _InvalidAnswer) -> Turns:
     return (*turns[:-1], ("user", f"{turns[-1][1]}\n\n{repair}"))
 
 
-def _parsed(schema: Schema, completion: Completion) -> dict[str, Any]:
+def parsed(schema: Schema, completion: Completion) -> dict[str, Any]:
+    """Return the answer. Raises ProviderError if it does not match the schema, ProviderRefused if it has none."""
     if completion.stop == "refusal":
         raise ProviderRefused("the model refuses to answer", code="refusal")
     if completion.stop == "length":

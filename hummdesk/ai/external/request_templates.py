@@ -5,9 +5,9 @@ from typing import Self, cast
 
 from marshmallow import Schema
 
-from hummdesk.ai.external.answer_schemas import ClassificationAnswer, DraftAnswer, SummaryAnswer
+from hummdesk.ai.external.answer_schemas import ClassificationAnswer, DraftAnswer, SummaryAnswer, json_schema
 from hummdesk.ai.external.assist import MAX_TOKENS, AssistAnswer
-from hummdesk.ai.external.client import Effort
+from hummdesk.ai.external.client import CompletionRequest, Effort, Role
 from hummdesk.ai.external.prompts import Prompt, load_prompt
 from hummdesk.core.config import Settings
 
@@ -23,6 +23,18 @@ class RequestTemplate:
     effort: Effort = "low"
     account_prompt: str = ""
     """Follows the prompt in the requests of an account."""
+
+    def request(self, turns: tuple[tuple[Role, str], ...]) -> CompletionRequest:
+        return CompletionRequest(
+            model=self.model,
+            system=self.prompt.text,
+            account_system=self.account_prompt,
+            turns=turns,
+            schema_name=self.prompt.name,
+            schema=json_schema(self.schema),
+            max_tokens=self.max_tokens,
+            effort=self.effort,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

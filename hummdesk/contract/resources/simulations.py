@@ -36,7 +36,10 @@ class NewSimulation(Payload):
 
 
 class Simulation(Schema):
-    """`completed` of `questions` are drafted. `unpriced` requests have an unknown price, which `costUsd` leaves out."""
+    """`completed` of `questions` are drafted. `unpriced` requests have an unknown price, which `costUsd` leaves out.
+
+    `batchAt` is there while the provider of an external model answers a batch of requests: since then.
+    """
 
     id = Id(required=True)
     status = OneOf(*get_args(Status), required=True)
@@ -52,6 +55,7 @@ class Simulation(Schema):
     error = AnyText()
     createdAt = Time(required=True)
     finishedAt = Time()
+    batchAt = Time()
 
 
 class SimulationList(Schema):

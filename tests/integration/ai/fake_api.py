@@ -10,6 +10,8 @@ from typing import Any, Literal
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
+from tests.integration.ai.fake_batches import FakeBatches, add_routes
+
 Protocol = Literal["anthropic", "openai"]
 PROTOCOLS: tuple[Protocol, ...] = ("anthropic", "openai")
 Body = dict[str, Any]
@@ -47,6 +49,7 @@ class FakeApi:
     """One behaviour per request; the last one also for all further requests."""
     released: asyncio.Event = field(default_factory=asyncio.Event)
     """Ends `hang` and `drip`."""
+    batches: FakeBatches = field(default_factory=FakeBatches)
 
     def respond_with(self, *behaviours: Behaviour) -> None:
         self.script = list(behaviours)
@@ -97,6 +100,7 @@ async def serve_fake_api(protocol: Protocol) -> AsyncIterator[FakeApi]:
     api = FakeApi(protocol)
     app = web.Application()
     app.router.add_post("/v1/messages" if protocol == "anthropic" else "/v1/chat/completions", api._respond)
+    add_routes(app, protocol, api.batches)
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

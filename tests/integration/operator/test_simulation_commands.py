@@ -50,6 +50,7 @@ def test_report_has_tables_of_counts_and_says_what_the_knowledge_was() -> None:
         error="Too expensive",
         created_at=NOW,
         finished_at=NOW,
+        batch_at=NOW,
     )
     lines = report(
         simulation,
@@ -62,7 +63,7 @@ def test_report_has_tables_of_counts_and_says_what_the_knowledge_was() -> None:
         },
     )
     text = "\n".join(lines)
-    assert lines[0].endswith("Too expensive")
+    assert lines[0].endswith(f"a batch since {NOW:%Y-%m-%d %H:%M} UTC. Too expensive")
     assert KNOWLEDGE_OF_NOW in lines
     for row in ("category billing", "article Returns", "first answers"):
         assert f"{row}  " in text

@@ -1,135 +1,22 @@
 """Simulations: their questions, steps, figures and limits, with a scripted provider."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
 import pytest
 
-from hummdesk.ai.protocol import Citation, Context, Draft, IncomingMessage, Knowledge, Provider
-from hummdesk.bus.task_queues import TaskQueues
-from hummdesk.core.config import Settings
+from hummdesk.ai.protocol import Knowledge
 from hummdesk.core.errors import NotFound
-from hummdesk.core.ids import new_id
-from hummdesk.core.models import ModelCall, TokenUsage
 from hummdesk.storage import simulations
 from hummdesk.storage.database import Database
-from hummdesk.storage.simulations import SimulatedDraft, Simulation
+from hummdesk.storage.simulations import SimulatedDraft
 from tasks import simulation as steps
-from tasks.context import WorkerContext
-from tasks.provider_choice import ProviderAnswer
+from tasks.simulated_draft import BUDGET_EXHAUSTED, BUDGET_REACHED
 from tests.integration.storage.conftest import Account
-
-PAST = datetime.now(UTC) - timedelta(days=1)
-QUESTION = "How long can I return boots?"
-ARTICLE = new_id()
-
-
-@dataclass
-class Selector:
-    """Answers from a script, in place of the providers of a worker."""
-
-    reply: str | None = "You have 14 days."
-    confidence: float = 0.8
-    cost: str | None = None
-    fallback: str | None = None
-    error: Exception | None = None
-    asked: list[tuple[IncomingMessage, Context]] = field(default_factory=list)
-
-    name = "scripted"
-
-    def name_for(self, request: Any) -> str:
-        return self.name
-
-    async def ask(self, request: Any, call: Callable[[Provider], Awaitable[Any]]) -> ProviderAnswer[Any]:
-        value = await call(cast(Provider, self))
-        calls = () if self.cost is None else (model_call(self.cost),)
-        return ProviderAnswer(value=value, provider=self.name, fallback=self.fallback, calls=calls)
-
-    async def draft(self, message: IncomingMessage, context: Context, known: Knowledge, *, show: object) -> Draft:
-        self.asked.append((message, context))
-        if self.error is not None:
-            raise self.error
-        citations = (Citation(kind="article", title="Returns", id=str(ARTICLE)),)
-        return Draft(content=self.reply, confidence=self.confidence, reasoning="", citations=citations)
-
-
-def model_call(cost: str) -> ModelCall:
-    return ModelCall(
-        provider="openai",
-        model="m",
-        prompt="p",
-        outcome="ok",
-        usage=TokenUsage(input=1, output=1),
-        cost=Decimal(cost),
-        seconds=0.1,
-    )
-
-
-@dataclass
-class Queues:
-    waiting: int = 0
-
-    async def length(self, _queue: str) -> int:
-        return self.waiting
-
-
-@dataclass
-class Simulator:
-    """A worker in this process, which runs the steps that the relay would send."""
-
-    account: Account
-    relay: Database
-    worker: Database
-    providers: Selector = field(default_factory=Selector)
-    queues: Queues = field(default_factory=Queues)
-
-    @property
-    def context(self) -> WorkerContext:
-        return WorkerContext(
-            settings=Settings(),
-            database=self.worker,
-            broadcast=cast(Any, None),
-            progress=cast(Any, None),
-            assists=cast(Any, None),
-            queues=cast(TaskQueues, self.queues),
-            providers=cast(Any, self.providers),
-        )
-
-    async def start(self, **limits: Any) -> UUID:
-        given: dict[str, Any] = {"since": PAST, "max_conversations": 50, "max_dollars": Decimal(1), "provider": None}
-        given |= limits
-        async with self.account.tx() as tx:
-            return (await simulations.start(tx, self.account.admin, id=new_id(), **given)).id
-
-    async def due(self) -> list[tuple[UUID, UUID, int]]:
-        async with self.relay.all_accounts() as tx:
-            found = await simulations.take_due(tx, limit=100, lease_seconds=60)
-        return [one for one in found if one[0] == self.account.id]
-
-    async def run(self, simulation: UUID, *, most: int = 100) -> Simulation:
-        for _ in range(most):
-            for account_id, simulation_id, step in await self.due():
-                await steps.run_step(self.context, account_id, simulation_id, step)
-            if (found := await self.get(simulation)).finished_at is not None:
-                break
-        return found
-
-    async def get(self, simulation: UUID) -> Simulation:
-        async with self.account.tx() as tx:
-            return await simulations.get(tx, simulation)
-
-    async def figures(self, simulation: UUID) -> dict[str, Any]:
-        async with self.account.tx() as tx:
-            return await simulations.figures(tx, simulation)
-
-    async def drafts(self, simulation: UUID) -> list[dict[str, Any]]:
-        async with self.account.tx() as tx:
-            return (await simulations.drafts(tx, simulation, category=None, limit=50, cursor=None))[0]
+from tests.integration.storage.simulator import ARTICLE, QUESTION, Simulator, close, talk
 
 
 @pytest.fixture(scope="module")
@@ -154,27 +41,6 @@ async def simulator(account: Account, relay: Database, worker: Database, monkeyp
     monkeypatch.setattr(steps, "STEP_SECONDS", 60.0)
     monkeypatch.setattr(steps, "LIVE_PAUSE_SECONDS", 60.0)
     return Simulator(account, relay, worker)
-
-
-async def close(account: Account) -> None:
-    await account.execute(
-        "UPDATE conversations SET status = 'closed' WHERE account_id = %(account)s AND status <> 'closed'"
-    )
-
-
-async def talk(account: Account, reply: str = "Hello, you have 14 days to return boots.") -> UUID:
-    """A closed conversation with a question in two messages, its answer, and a second question with its answer."""
-    conversation = await account.start(account.customer)
-    here: dict[str, Any] = {"conversation_id": conversation}
-    await account.send(account.customer, "Hello", **here)
-    await account.send(account.customer, QUESTION, **here)
-    await account.send(account.agent, "They mean boots", private=True, **here)
-    await account.send(account.agent, reply, **here)
-    await account.send(account.agent, "Is there anything else?", **here)
-    await account.send(account.customer, "And abroad?", **here)
-    await account.send(account.colleague, "Abroad it costs 5 EUR.", **here)
-    await close(account)
-    return conversation
 
 
 async def test_questions_are_drafted_as_they_were_before_each_answer(simulator: Simulator, account: Account) -> None:
@@ -331,10 +197,10 @@ async def test_simulation_ends_at_its_maximum_cost_and_when_the_daily_budget_is_
     simulator.providers.cost = "0.5"
     ended = await simulator.run(await simulator.start(max_dollars=Decimal("0.5")))
     assert (ended.status, ended.completed, ended.cost_usd) == ("failed", 1, Decimal("0.5"))
-    assert ended.error == steps.BUDGET_REACHED
+    assert ended.error == BUDGET_REACHED
     simulator.providers.fallback = "budget_exhausted"
     exhausted = await simulator.run(await simulator.start())
-    assert (exhausted.status, exhausted.completed, exhausted.error) == ("failed", 0, steps.BUDGET_EXHAUSTED)
+    assert (exhausted.status, exhausted.completed, exhausted.error) == ("failed", 0, BUDGET_EXHAUSTED)
 
 
 async def test_cancelled_simulation_keeps_its_results_and_does_not_go_on(

@@ -622,7 +622,7 @@ class NewSimulation(TypedDict):
 
 
 class Simulation(TypedDict):
-    """`completed` of `questions` are drafted. `unpriced` requests have an unknown price, which `costUsd` leaves out."""
+    """`completed` of `questions` are drafted. `unpriced` requests have an unknown price, which `costUsd` leaves out. `batchAt` is there while the provider of an external model answers a batch of requests: since then."""
 
     id: str
     status: Literal["pending", "running", "done", "cancelled", "failed"]
@@ -638,6 +638,7 @@ class Simulation(TypedDict):
     error: NotRequired[str]
     createdAt: str
     finishedAt: NotRequired[str]
+    batchAt: NotRequired[str]
 
 
 class SimulationList(TypedDict):
@@ -760,6 +761,7 @@ class SimulationResult(TypedDict):
     error: NotRequired[str]
     createdAt: str
     finishedAt: NotRequired[str]
+    batchAt: NotRequired[str]
     total: SimulatedFigures
     categories: list[CategoryFigures]
     sources: list[SourceFigures]

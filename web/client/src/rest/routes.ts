@@ -575,7 +575,7 @@ export interface NewSimulation {
   provider?: "embedded" | "anthropic" | "openai";
 }
 
-/** `completed` of `questions` are drafted. `unpriced` requests have an unknown price, which `costUsd` leaves out. */
+/** `completed` of `questions` are drafted. `unpriced` requests have an unknown price, which `costUsd` leaves out. `batchAt` is there while the provider of an external model answers a batch of requests: since then. */
 export interface Simulation {
   id: string;
   status: "pending" | "running" | "done" | "cancelled" | "failed";
@@ -591,6 +591,7 @@ export interface Simulation {
   error?: string;
   createdAt: string;
   finishedAt?: string;
+  batchAt?: string;
 }
 
 export interface SimulationList {
@@ -706,6 +707,7 @@ export interface SimulationResult {
   error?: string;
   createdAt: string;
   finishedAt?: string;
+  batchAt?: string;
   total: SimulatedFigures;
   categories: Array<CategoryFigures>;
   sources: Array<SourceFigures>;

@@ -127,6 +127,7 @@ function One({ id }: { id: string }) {
               </Tag>{" "}
               {state(found)} {found.error}
             </p>
+            {found.batchAt && <p>{t("settings.simulations.batch", { time: day(found.batchAt) })}</p>}
             <div class="buttons">
               {isOpen ? (
                 <Action act={cancel}>{t("settings.simulations.cancel")}</Action>
