@@ -3,6 +3,7 @@
 import ipaddress
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from hummdesk.engine.observer import CloseReason, ConnectionState, Observer, RefusalReason
@@ -29,6 +30,7 @@ class ConnectionLimits:
     unauthenticated: int = 0
 
 
+@lru_cache(maxsize=1024)
 def network_of(address: str) -> str:
     """Return what counts as one client: an IPv4 address, the /64 of an IPv6 address, any other text as it is."""
     try:

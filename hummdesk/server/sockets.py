@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -100,6 +101,13 @@ class ClientSession:
             self.timer = None
 
 
+@dataclass(slots=True, eq=False)
+class Deliveries:
+    """Whether events were delivered to some rooms while these were watched, by `SocketRegistry.watching`."""
+
+    has_any: bool = False
+
+
 class SocketRegistry:
     def __init__(
         self, server: SocketIOServer, *, position: Callable[[UUID], str] | None, counts: ConnectionCounts
@@ -111,6 +119,8 @@ class SocketRegistry:
         self.sessions: dict[str, ClientSession] = {}
         self.recovering: WeakSet[ClientSession] = WeakSet()
         """Sessions whose recovery is in progress."""
+        self._watched: dict[str, list[Deliveries]] = {}
+        """By room."""
 
     def add(self, session: ClientSession) -> None:
         self.sessions[session.sid] = session
@@ -179,8 +189,26 @@ class SocketRegistry:
         """Send an event to one socket. It is not recovered if it gets lost."""
         self._server.deliver(event.event_name, event.payload(), rooms=[session.sid], offset=self._offset(session))
 
+    @contextmanager
+    def watching(self, names: Collection[str]) -> Iterator[Deliveries]:
+        """Notice the events that are delivered to rooms, other than volatile ones, whoever is in them."""
+        deliveries = Deliveries()
+        for room in names:
+            self._watched.setdefault(room, []).append(deliveries)
+        try:
+            yield deliveries
+        finally:
+            for room in names:
+                self._watched[room].remove(deliveries)
+                if not self._watched[room]:
+                    del self._watched[room]
+
     def deliver(self, event: Event) -> None:
         """Deliver an event to the sockets of this process that are in one of its rooms and in no excepted one."""
+        if self._watched and not event.is_volatile:
+            for room in event.rooms:
+                for deliveries in self._watched.get(room, ()):
+                    deliveries.has_any = True
         number = self._server.deliver(
             event.event,
             Fragment(event.body),

@@ -1,10 +1,12 @@
 """Conversations: join, leave, list, change the status, correct the classification."""
 
 import asyncio
+from dataclasses import dataclass
 from uuid import UUID
 
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import ANSWERING, Conversation, Message, Person
+from hummdesk.publish import rooms
 from hummdesk.publish.events.ai import finding_of
 from hummdesk.server.actions import continuations, read_receipts
 from hummdesk.server.actions import conversations as actions
@@ -17,81 +19,100 @@ from hummdesk.server.sockets import ClientSession
 from hummdesk.storage import conversations, messages, moves, reads, results, run_requests
 from hummdesk.storage.conversations import Filter
 from hummdesk.storage.database import Transaction
-from hummdesk.storage.reads import ViewRule
+from hummdesk.storage.moves import LoggedChange
+from hummdesk.storage.reads import ReadPosition, ViewRule
+from hummdesk.storage.runs import EndedRun
 
 JOIN_MESSAGES = 50
 
 
 async def join_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
-    """Join, then read: a message that is sent in between is in the answer as well as an event, never in neither."""
+    """Read, join, and read again if an event of the conversation was delivered meanwhile.
+
+    So a message that is sent meanwhile is in the answer or follows as an event, never in neither.
+    """
     viewer, conversation_id = session.authenticated_person, payload["conversationId"]
     context.sockets.check_capacity(session, conversation_id)
-    rule = await _check(context, viewer, conversation_id)
-    context.sockets.join_conversation(session, viewer, conversation_id)
-    context.recovery_saver.schedule(session)
-    answer: Payload = {}
-    if rule is not None:
-        await read_receipts.view(context, viewer, conversation_id, rule)
-        answer["readOnView"] = rule.read_on_view
-    streaming: Payload = {}
-    if viewer.is_staff:
-        answer["viewers"], streaming = await asyncio.gather(
-            viewers.begin(context, session, conversation_id), _streaming(context, viewer, conversation_id)
-        )
-    answer |= await _read(context, viewer, conversation_id, payload, fields=answer, streaming=streaming)
+    with context.sockets.watching(rooms.of_joined(conversation_id, is_staff=viewer.is_staff)) as deliveries:
+        found = await _read(context, viewer, conversation_id, payload)
+        context.sockets.join_conversation(session, viewer, conversation_id)
+        context.recovery_saver.schedule(session)
+        fields: Payload = {}
+        if found.rule is not None:
+            fields["readOnView"] = found.rule.read_on_view
+            await read_receipts.view(context, viewer, conversation_id, found.rule)
+        streaming: Payload = {}
+        if viewer.is_staff:
+            fields["viewers"], streaming = await asyncio.gather(
+                viewers.begin(context, session, conversation_id), _streaming(context, viewer, conversation_id)
+            )
+    if deliveries.has_any or (found.rule is not None and found.rule.applies):
+        found = await _read(context, viewer, conversation_id, payload)
+    answer = await _answer(context, viewer, found, payload, fields=fields, streaming=streaming)
     await context.recovery_saver.wait(session)
     return answer
 
 
-async def _check(context: ServerContext, viewer: Person, conversation_id: UUID) -> ViewRule | None:
-    """Return what an agent's view of the conversation does, None for others. Raises NotFound."""
-    reader = context.database.reader(viewer.account_id)
-    known = conversations.check(reader, viewer=viewer, conversation_id=conversation_id)
-    if viewer.role not in ANSWERING:
-        await known
-        return None
-    _, rule = await asyncio.gather(known, reads.view_rule(reader, viewer=viewer, conversation_id=conversation_id))
-    return rule
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What a viewer sees who opens a conversation."""
+
+    conversation: Conversation
+    receipts: list[ReadPosition]
+    logged: list[LoggedChange]
+    ended: list[tuple[EndedRun, Payload]] | None
+    """The results of AI runs, for staff."""
+    newest: tuple[list[Message], bool] | None
+    """The newest messages, and whether there are earlier ones; None for a client that names those that it has."""
+    rule: ViewRule | None
+    """What the view does, of those who answer."""
 
 
-async def _read(
-    context: ServerContext,
-    viewer: Person,
-    conversation_id: UUID,
-    payload: Payload,
-    *,
-    fields: Payload,
-    streaming: Payload,
-) -> Payload:
-    """The conversation as the viewer sees it, in one round trip. `fields`: the other ones of the answer."""
+async def _read(context: ServerContext, viewer: Person, conversation_id: UUID, payload: Payload) -> _Found:
+    """Read the conversation in one round trip, and start its draft if it needs one. Raises NotFound."""
     reader = context.database.reader(viewer.account_id)
-    is_whole = payload["afterSeq"] is None
-    conversation, receipts, logged, known, page, _ = await asyncio.gather(
+    conversation, receipts, logged, ended, newest, rule = await asyncio.gather(
         conversations.get(reader, viewer=viewer, conversation_id=conversation_id),
         reads.positions(reader, conversation_id=conversation_id),
         moves.lines(reader, viewer=viewer, conversation_id=conversation_id, limit=lines.PAGE),
         results.latest(reader, conversation_id=conversation_id) if viewer.is_staff else _nothing(),
-        _newest(reader, viewer, conversation_id, free_bytes(context)) if is_whole else _nothing(),
-        run_requests.open_conversation(reader, conversation_id=conversation_id)
-        if viewer.role in ANSWERING
-        else _nothing(),
+        _newest(reader, viewer, conversation_id, free_bytes(context)) if payload["afterSeq"] is None else _nothing(),
+        _view(reader, viewer, conversation_id) if viewer.role in ANSWERING else _nothing(),
     )
-    answer: Payload = {
+    return _Found(conversation=conversation, receipts=receipts, logged=logged, ended=ended, newest=newest, rule=rule)
+
+
+async def _view(tx: Transaction, viewer: Person, conversation_id: UUID) -> ViewRule:
+    """Start the draft, and return what an agent's view of the conversation does."""
+    _, rule = await asyncio.gather(
+        run_requests.open_conversation(tx, conversation_id=conversation_id),
+        reads.view_rule(tx, viewer=viewer, conversation_id=conversation_id),
+    )
+    return rule
+
+
+async def _answer(
+    context: ServerContext, viewer: Person, found: _Found, payload: Payload, *, fields: Payload, streaming: Payload
+) -> Payload:
+    """The conversation as the viewer sees it. `fields`: further ones of the answer."""
+    conversation = found.conversation
+    answer = fields | {
         "conversation": conversation.wire(),
-        "receipts": [receipt.wire() for receipt in receipts],
-        "activity": lines.shown(context, viewer, logged),
+        "receipts": [receipt.wire() for receipt in found.receipts],
+        "activity": lines.shown(context, viewer, found.logged),
     }
-    if known is not None:
+    if found.ended is not None:
         answer["ai"] = streaming | {
-            ended.kind: finding_of(ended, result, at=ended.finished_at).payload() for ended, result in known
+            ended.kind: finding_of(ended, result, at=ended.finished_at).payload() for ended, result in found.ended
         }
     if not viewer.is_staff and (queue := await queue_of(context, conversation)) is not None:
         answer["queue"] = queue
-    left = free_bytes(context, fields | answer)
-    if page is not None:
-        if json_bytes({"messages": [message.wire() for message in page[0]]}) > left:
-            page = await _newest(reader, viewer, conversation_id, left)
-        return answer | _whole(conversation, *page)
+    left = free_bytes(context, answer)
+    if (newest := found.newest) is not None:
+        if json_bytes({"messages": [message.wire() for message in newest[0]]}) > left:
+            reader = context.database.reader(viewer.account_id)
+            newest = await _newest(reader, viewer, conversation.id, left)
+        return answer | _whole(conversation, *newest)
     async with context.database.account(viewer.account_id) as tx:
         return answer | await _missed(tx, viewer, conversation, payload, max_bytes=left)
 
@@ -101,7 +122,7 @@ async def _nothing() -> None:
 
 
 async def _streaming(context: ServerContext, viewer: Person, conversation_id: UUID) -> Payload:
-    """The draft that is being generated; read before the results, so that it is in one of them."""
+    """The draft that is being generated. One that has ended since the results were read is an event."""
     try:
         progress = await context.draft_progress.of_conversation(viewer.account_id, conversation_id)
     except Unavailable:

@@ -7,8 +7,10 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from hummdesk.core.ids import new_id
+from hummdesk.server.handlers import conversation as conversation_handlers
 from hummdesk.storage import round_trip
-from tests.integration.server.accounts import CLASSIFICATION, DRAFT, Account
+from tests.integration.server.accounts import CLASSIFICATION, DRAFT, Account, Client
+from tests.integration.server.reconnecting import send_text
 
 
 async def audit(account: Account) -> list[str]:
@@ -220,8 +222,7 @@ async def has_found(account: Account, message: dict[str, Any], kind: str, **clas
 
 
 @pytest.mark.parametrize("who", ["agent", "customer"])
-async def test_join_asks_postgresql_twice(who: str, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once for the access, before the socket enters the room, and once for what the answer shows."""
+async def test_join_asks_postgresql_once(who: str, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     asked, run = list[int](), round_trip.run
 
     async def counted(connection: Any, prepared: Any, statements: Any) -> Any:
@@ -232,4 +233,25 @@ async def test_join_asks_postgresql_twice(who: str, account: Account, monkeypatc
     client = await account.connect(who)
     monkeypatch.setattr(round_trip, "run", counted)
     await client.do("join_conversation", str(account.conversation))
-    assert len(asked) == 2
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("who", ["agent", "customer"])
+async def test_message_that_is_delivered_during_a_join_is_in_its_answer(
+    who: str, account: Account, sender: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its event came before the socket was in the room, and the first read is from before the message."""
+    reads, read = list[Any](), conversation_handlers._read
+
+    async def read_before_message(*arguments: Any) -> Any:
+        found = await read(*arguments)
+        reads.append(found)
+        if len(reads) == 1:
+            await send_text(account, sender, "meanwhile")
+        return found
+
+    client = await account.connect(who)
+    monkeypatch.setattr(conversation_handlers, "_read", read_before_message)
+    answer = await client.do("join_conversation", str(account.conversation))
+    assert [message["content"] for message in answer["messages"]] == ["meanwhile"]
+    assert len(reads) == 2
