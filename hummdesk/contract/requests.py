@@ -26,6 +26,7 @@ from hummdesk.contract.fields import (
     Revision,
     Seq,
     Text,
+    Url,
     sanitized,
 )
 from hummdesk.core.assist import LANGUAGES, AssistKind
@@ -45,6 +46,7 @@ MAX_SEARCH = 100
 MAX_TOKEN = 8192
 MAX_COMMENT = 1000
 MAX_NAME = 100
+MAX_PAGE_TITLE = 200
 MAX_LABELS = labels.MOST_OF_CONVERSATION
 
 
@@ -291,6 +293,15 @@ class StateDetails(Payload):
     def _something(self, data: dict[str, Any], **_: Any) -> None:
         if data.get("name") is None and data.get("email") is None:
             raise ValidationError("Give a name, an email or both.", "email")
+
+
+class VisitPage(Payload):
+    """A page that the customer has opened. It is recorded without query and fragment, if the look of the account has
+    `recordPages` and the page is one of its `widgetOrigins`.
+    """
+
+    url = Url(required=True)
+    title = Text(longest=MAX_PAGE_TITLE, load_default="")
 
 
 def category(**options: Any) -> Matching:

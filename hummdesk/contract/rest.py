@@ -386,6 +386,14 @@ ROUTES: dict[str, Route] = {
             is_tagged=True,
         ),
         Route(
+            name="list_contact_pages",
+            method="GET",
+            path="/contacts/{id}/pages",
+            summary="List the pages that a customer has visited, newest first, if the account records them.",
+            roles=STAFF,
+            answer=contacts.PageVisits(),
+        ),
+        Route(
             name="update_contact",
             method="PATCH",
             path="/contacts/{id}",

@@ -140,6 +140,7 @@ REQUESTS: dict[str, Request] = {
         ),
         Request("judge_answer", requests.JudgeAnswer(), CUSTOMER, payloads.Judged()),
         Request("state_details", requests.StateDetails(), CUSTOMER, payloads.Done()),
+        Request("visit_page", requests.VisitPage(), CUSTOMER, payloads.Done()),
         Request("get_introduction", requests.Nothing(), CUSTOMER, payloads.Introduction()),
         Request("start_conversation", requests.StartConversation(), CUSTOMER, payloads.Started()),
         Request(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from hummdesk.core.config import Settings
 from hummdesk.core.metrics import RETENTION_ERASED
 from hummdesk.relay.erasure import Eraser
-from hummdesk.storage import idempotency, retention
+from hummdesk.storage import idempotency, page_visits, retention
 from hummdesk.storage.retention import FIRST, FIRST_ACCOUNT, DueAccount, OldRow
 
 log = logging.getLogger(__name__)
@@ -94,3 +94,4 @@ def _ages(settings: Settings) -> Iterator[tuple[OldRow, timedelta]]:
     if settings.audit_log_days:
         yield "audit_entry", timedelta(days=settings.audit_log_days)
     yield "idempotency_key", timedelta(hours=idempotency.KEPT_HOURS)
+    yield "page_visit", timedelta(days=page_visits.DAYS)

@@ -19,6 +19,9 @@ from hummdesk.storage.queries import load
 
 queries = load("accounts")
 
+OWN_ORIGIN = "self"
+"""Among the origins of an account: the pages of this server, under any address."""
+
 ReadOnView = Literal["off", "assignee"]
 """Whose view of a conversation marks its messages as read."""
 
@@ -49,6 +52,7 @@ class Look(TypedDict, total=False):
     showTeam: bool
     askEmail: bool
     namePage: bool
+    recordPages: bool
     preChat: Literal["off", "optional", "required"]
     proactive: list[ProactiveRule]
 

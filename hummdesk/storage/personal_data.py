@@ -349,6 +349,14 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        name="page_visits",
+        holds="pages that customers have opened, if the account records them, for at most 30 days",
+        scope="contact",
+        rows="contact_id = %(contact)s",
+        deletes=True,
+        columns=columns("account_id id contact_id url title visited_at"),
+    ),
+    Table(
         name="contacts",
         holds="names, addresses and attributes of customers, and notes on them",
         scope="contact",

@@ -25,7 +25,7 @@ Position = tuple[UUID, UUID]
 FIRST: Position = (UUID(int=0), UUID(int=0))
 FIRST_ACCOUNT = UUID(int=0)
 
-OldRow = Literal["ai_run", "model_call", "learned_answer", "ai_usage", "audit_entry", "idempotency_key"]
+OldRow = Literal["ai_run", "model_call", "learned_answer", "ai_usage", "audit_entry", "idempotency_key", "page_visit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,4 +96,6 @@ async def prune_old(
             row = await queries.prune_audit(tx, before_id=lowest_id(before), **scope)
         case "idempotency_key":
             row = await queries.prune_requests(tx, before=before, **scope)
+        case "page_visit":
+            row = await queries.prune_pages(tx, before=before, **scope)
     return row["deleted"], after if row["deleted"] == PRUNED else row["last_account"]

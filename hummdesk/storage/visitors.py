@@ -9,7 +9,7 @@ from uuid import UUID
 from hummdesk.core.errors import NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
-from hummdesk.storage import audit, outbox
+from hummdesk.storage import audit, outbox, page_visits
 from hummdesk.storage.accounts import Look
 from hummdesk.storage.changes import unique
 from hummdesk.storage.database import Transaction
@@ -110,6 +110,7 @@ async def merge(tx: Transaction, actor: Person, *, visitor_id: UUID, contact_id:
     await queries.move_messages(tx, conversation_ids=ids, **both)
     await queries.move_reads(tx, conversation_ids=ids, **both)
     await queries.move_notes(tx, **both)
+    await page_visits.move(tx, **both)
     await queries.remove_visitor(tx, visitor_id=visitor_id)
     await audit.record(tx, actor, "contact.merged", contact_id, {"visitor": str(visitor_id), "conversations": len(ids)})
     return [Moved(conversation_id=one, entry_id=await outbox.add_change(tx, one)) for one in ids]

@@ -342,3 +342,43 @@ SELECT
         ORDER BY account_id DESC
         LIMIT 1
     ) AS last_account;
+
+-- name: prune_pages(after, accounts, before, limit)^
+-- Delete old visits to pages: those before a time, or before the time for which the account keeps conversations.
+WITH page AS (
+    SELECT
+        account_id,
+        GREATEST(:before::timestamptz, clock_timestamp() - make_interval(days => retention_days)) AS until
+    FROM accounts
+    WHERE account_id > :after::uuid
+    ORDER BY account_id
+    LIMIT :accounts
+), old AS MATERIALIZED (
+    SELECT first.account_id, first.contact_id, first.id
+    FROM page
+    CROSS JOIN LATERAL (
+        SELECT account_id, contact_id, id
+        FROM page_visits
+        WHERE page_visits.account_id = page.account_id
+          AND visited_at < page.until
+        ORDER BY visited_at
+        LIMIT :limit
+    ) AS first
+    LIMIT :limit
+), deleted AS (
+    DELETE FROM page_visits
+    USING old
+    WHERE page_visits.account_id = old.account_id
+      AND page_visits.contact_id = old.contact_id
+      AND page_visits.id = old.id
+    RETURNING page_visits.account_id
+)
+SELECT
+    (SELECT count(*) FROM deleted) AS deleted,
+    (
+        SELECT account_id
+        FROM page
+        WHERE (SELECT count(*) FROM page) = :accounts
+        ORDER BY account_id DESC
+        LIMIT 1
+    ) AS last_account;

@@ -79,6 +79,18 @@ class Contact(Schema):
     createdAt = Time(required=True)
 
 
+class PageVisit(Schema):
+    """A page as the customer's widget has reported it, without query and fragment."""
+
+    url = AnyText(required=True)
+    title = AnyText(required=True)
+    visitedAt = Time(required=True)
+
+
+class PageVisits(Schema):
+    pages = ListOf(fields.Nested(PageVisit), required=True)
+
+
 class ContactPage(Schema):
     contacts = ListOf(fields.Nested(Contact), required=True)
     nextCursor = AnyText()

@@ -63,8 +63,9 @@ class WidgetLook(Payload):
     """How the widget looks; what is missing has the default. Text on the color is black or white.
 
     `showTeam`, `askEmail` and `namePage` are true by default: names of agents who are online are shown, visitors are
-    asked for an e-mail address after their first message, and are named by their first page. `preChat` asks for name
-    and e-mail address before the first message, `off` by default.
+    asked for an e-mail address after their first message, and are named by their first page. `recordPages`, false by
+    default, records the pages that customers open while the widget is connected. `preChat` asks for name and e-mail
+    address before the first message, `off` by default.
     """
 
     color = Matching("#[0-9a-f]{6}", what="a color like `#0b5f59`", longest=7)
@@ -73,6 +74,7 @@ class WidgetLook(Payload):
     showTeam = Boolean()
     askEmail = Boolean()
     namePage = Boolean()
+    recordPages = Boolean()
     preChat = OneOf(*PRE_CHAT)
     proactive = BoundedList(fields.Nested(ProactiveRule()), most=MAX_RULES)
 

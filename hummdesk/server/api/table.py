@@ -61,6 +61,7 @@ FUNCTIONS: dict[str, Function] = {
         contacts.upsert_contact,
         contacts.list_contacts,
         contacts.get_contact,
+        contacts.list_contact_pages,
         contacts.update_contact,
         articles.create_article,
         articles.list_articles,

@@ -53,6 +53,7 @@ HANDLERS: dict[str, Handler] = {
         rating.rate_conversation,
         rating.judge_answer,
         visitor.state_details,
+        visitor.visit_page,
         visitor.get_introduction,
         message.start_conversation,
         conversation.list_conversations,

@@ -26,15 +26,13 @@ from hummdesk.core.models import Person
 from hummdesk.server.actions.read_receipts import publish_change
 from hummdesk.server.node import Node
 from hummdesk.storage import people, visitors
-from hummdesk.storage.accounts import Look
+from hummdesk.storage.accounts import OWN_ORIGIN, Look
 from hummdesk.storage.database import Transaction
 
 TOKEN_SECONDS = 900
 CREDENTIAL_SECONDS = 30 * 86_400
 MAX_BODY_BYTES = 4096
 MAX_IDENTIFY_BYTES = 16_384
-OWN_ORIGIN = "self"
-"""Among an account's origins: the pages of this server, under any address."""
 
 STATUSES = {
     "CONFLICT": 409,

@@ -132,6 +132,7 @@ async def test_settings_are_changed_under_their_etag(admin: RestClient) -> None:
         {"widgetLook": {"color": "#0b5f59; background: url(//evil.example)"}},
         {"widgetLook": {"position": "top"}},
         {"widgetLook": {"showTeam": "yes"}},
+        {"widgetLook": {"recordPages": 1}},
         {"widgetLook": {"preChat": "always"}},
         {"widgetLook": {"proactive": [{"texts": {}}]}},
         {"widgetLook": {"proactive": [{"texts": {"en": "x" * 201}}]}},

@@ -193,6 +193,7 @@ def example(event: str, account: Account, sample: str) -> Any:
         "mark_draft": conversation | {"runId": sample, "mark": "shown"},
         "start_conversation": {"content": sample},
         "state_details": {"email": f"{sample}@example.com"},
+        "visit_page": {"url": f"https://shop.example/{sample}"},
         "get_introduction": None,
         "list_conversations": {},
         "get_messages": conversation,
@@ -219,7 +220,7 @@ ANSWERED_WITHOUT_ACCESS = {
 }
 ANSWERED_WITHOUT_ACCESS |= {"get_presence", "get_teams", "get_operations", "get_availability", "start_conversation"}
 ANSWERED_WITHOUT_ACCESS |= {"get_queues", "get_report", "get_inbox", "get_categories", "get_assistance"}
-ANSWERED_WITHOUT_ACCESS |= {"state_details", "get_introduction"}
+ANSWERED_WITHOUT_ACCESS |= {"state_details", "visit_page", "get_introduction"}
 """Requests that name no conversation, or change nothing in it."""
 
 

@@ -59,6 +59,11 @@ async def plant(account: Account, customer: Client, agent: Client, *, secret: st
         "start_conversation",
         {"subject": secret, "content": secret, "metadata": {"a": secret}, "clientMessageId": f"{secret}3"},
     )
+    await account.execute(
+        "UPDATE accounts SET widget_look = '{\"recordPages\": true}', widget_origins = '{https://shop.example}' "
+        "WHERE account_id = %(account)s"
+    )
+    await customer.do("visit_page", {"url": f"https://shop.example/{secret}", "title": secret})
     await agent.do("correct_classification", conversation | {"messageId": asked["messageId"], "category": "sales"})
     await agent.do("update_conversation_status", conversation | {"status": "pending", "reason": secret})
     await account.execute(

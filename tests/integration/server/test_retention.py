@@ -182,6 +182,8 @@ INSERT INTO audit_log (account_id, id, actor_type, action, subject_id, created_a
 VALUES (%(account)s, %(id)s, 'system', 'key.created', 's', %(at)s);
 INSERT INTO idempotency_keys (account_id, id, request_hash, new_id, created_at)
 VALUES (%(account)s, %(id)s, '', %(id)s, %(at)s);
+INSERT INTO page_visits (account_id, id, contact_id, url, title, visited_at)
+VALUES (%(account)s, %(id)s, %(customer)s, 'https://shop.example/', '', %(at)s);
 """
 KEPT_WITH_AI = ("ai_results", "ai_runs", "ai_usage", "draft_views", "knowledge_passages", "past_answers")
 
@@ -190,14 +192,15 @@ async def add_rows(account: Account, *, days: int, seq: int, draft: UUID | None 
     """Add a row of each kind, as old as this; the answer has used a draft, its own if none is given."""
     at = datetime.now(UTC) - timedelta(days=days)
     id_ = UUID(int=lowest_id(at).int + seq)
-    values = {"id": id_, "at": at, "seq": seq, "draft": draft or id_, "agent": account.people["agent"].id}
+    values = {"id": id_, "at": at, "seq": seq, "draft": draft or id_}
+    values |= {name: account.people[name].id for name in ("agent", "customer")}
     for statement in OF_A_TIME.split(";\n")[:-1]:
         await account.execute(statement, conversation=account.conversation, **values)
     return id_
 
 
 async def counts(account: Account) -> dict[str, int]:
-    tables = (*KEPT_WITH_AI, "ai_calls", "audit_log", "idempotency_keys")
+    tables = (*KEPT_WITH_AI, "ai_calls", "audit_log", "idempotency_keys", "page_visits")
     number = sql.SQL("SELECT count(*) FROM {} WHERE account_id = {}")
     async with await account.superuser() as connection:
         found = {one: await connection.execute(number.format(sql.Identifier(one), account.id)) for one in tables}
@@ -216,14 +219,14 @@ async def test_old_rows_are_deleted_and_new_ones_kept(account: Account, web_sett
     kept = await add_rows(account, days=0, seq=2)
     later = await add_rows(account, days=399, seq=3, draft=old)
     await prune(Retention(replace(web_settings, ai_history_days=400, audit_log_days=400), eraser))
-    left = dict.fromkeys(KEPT_WITH_AI, 2) | {"ai_calls": 4, "audit_log": 2, "idempotency_keys": 1}
+    left = dict.fromkeys(KEPT_WITH_AI, 2) | {"ai_calls": 4, "audit_log": 2, "idempotency_keys": 1, "page_visits": 1}
     assert await counts(account) == left
     assert await account.execute(
         "SELECT message_id, question, draft_run_id FROM past_answers WHERE account_id = %(account)s ORDER BY seq"
     ) == [(kept, "Question", kept), (later, "Question", None)]
 
 
-async def test_without_a_limit_only_expired_requests_are_deleted(
+async def test_without_a_limit_only_what_expires_is_deleted(
     account: Account, web_settings: Settings, eraser: Eraser
 ) -> None:
     await add_rows(account, days=10_000, seq=1)
@@ -232,7 +235,18 @@ async def test_without_a_limit_only_expired_requests_are_deleted(
         "ai_calls": 2,
         "audit_log": 1,
         "idempotency_keys": 0,
+        "page_visits": 0,
     }
+
+
+async def test_visits_to_pages_are_kept_no_longer_than_conversations(
+    account: Account, foreign: Account, web_settings: Settings, eraser: Eraser
+) -> None:
+    for one in (account, foreign):
+        await add_rows(one, days=8, seq=1)
+    await account.execute("UPDATE accounts SET retention_days = 7 WHERE account_id = %(account)s")
+    await prune(Retention(web_settings, eraser))
+    assert [(await counts(one))["page_visits"] for one in (account, foreign)] == [0, 1]
 
 
 async def test_unannounced_run_is_kept(account: Account, web_settings: Settings, eraser: Eraser) -> None:

@@ -50,6 +50,10 @@ FROM given, generate_series(1, 50) AS n;
 INSERT INTO contacts (account_id, id, email, name, external_id)
 SELECT account_id, md5(a || 'contact' || n)::uuid, n || '@example.com', 'Contact ' || n, 'external ' || n
 FROM given, generate_series(1, 10000) AS n;
+INSERT INTO page_visits (account_id, id, contact_id, url, title, visited_at)
+SELECT account_id, md5(a || 'visit' || n)::uuid, md5(a || 'contact' || n % 1500 + 1)::uuid,
+    'https://shop.example/' || n, 'Shop', now() - n * interval '1 minute'
+FROM given, generate_series(1, 15000) AS n;
 INSERT INTO teams SELECT account_id, md5(a || 'team' || n)::uuid, 'Team ' || n FROM given, generate_series(1, 5) AS n;
 INSERT INTO team_members
 SELECT account_id, md5(a || 'team' || n % 5 + 1)::uuid, md5(a || 'user' || n)::uuid
@@ -244,6 +248,7 @@ NEW_FILE: dict[str, Any] = {"id": new_id(), "uploader_id": AGENT, "uploader_type
 NEW_FILE |= {"name": "f", "size": 1, "link_key": b"", "hours": 1.0}
 OF_FILE = {"account_id": ACCOUNT, "file_id": md5("2gone7")}
 NIGHT = datetime.now(UTC) - timedelta(hours=12)
+PAGE_VISIT = {"id": new_id(), "url": "https://shop.example/", "title": "Shop"}
 REPORT: dict[str, Any] = {"since": NIGHT, "until": NIGHT + timedelta(hours=1), "time_zone": "UTC"}
 REPORT |= {"team_id": None, "agent_id": None}
 MOVE = EVENT | {"note_id": None}
@@ -293,7 +298,7 @@ CHOICES = json.dumps(
 OLD = {"after": UUID(int=0), "accounts": 10, "limit": 100}
 OLD_ROWS: dict[str, dict[str, Any]] = {
     **{f"prune_{what}": {"before_id": UUID("04" + 30 * "0")} for what in ("runs", "answers", "audit")},
-    **{f"prune_{what}": {"before": NIGHT} for what in ("calls", "usage", "requests")},
+    **{f"prune_{what}": {"before": NIGHT} for what in ("calls", "usage", "requests", "pages")},
 }
 OPEN = 1_000
 """More than the runs in the seed whose events are unpublished: the relay reads those only."""
@@ -527,6 +532,11 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("visitors.move_reads", MOVED, 10),
     ("visitors.state_details", {"contact_id": CONTACT, "email": "zoe@example.com", "name": "Zoe"}, 1),
     ("visitors.open_conversations", {"contact_id": CONTACT, "limit": 10}, 20),
+    ("page_visits.lock_recorded", {"contact_id": CONTACT, "origins": ["https://shop.example"]}, 2),
+    ("page_visits.add", {"contact_id": CONTACT} | PAGE_VISIT, 20),
+    ("page_visits.trim", {"contact_id": CONTACT, "most": 5}, 40),
+    ("page_visits.visits", {"contact_id": CONTACT}, 10),
+    ("page_visits.move", {"visitor_id": CONTACT, "contact_id": md5("2contact2")}, 20),
     ("photos.put", {"user_id": AGENT, "version": "v", "content": b"1"}, 3),
     ("photos.get", {"user_id": AGENT, "version": "v"}, 1),
     ("photos.remove", {"user_id": AGENT}, 1),

@@ -710,6 +710,12 @@ export interface StateDetails {
   email?: string;
 }
 
+/** A page that the customer has opened. It is recorded without query and fragment, if the look of the account has `recordPages` and the page is one of its `widgetOrigins`. */
+export interface VisitPage {
+  url: string;
+  title?: string;
+}
+
 export interface IntroducedAgent {
   name: string;
   photo?: string;
@@ -1117,6 +1123,7 @@ export interface ClientToServerEvents {
   rate_conversation: (payload: RateConversation, acknowledge?: Acknowledge<ConversationRated>) => void;
   judge_answer: (payload: JudgeAnswer, acknowledge?: Acknowledge<Judged>) => void;
   state_details: (payload: StateDetails, acknowledge?: Acknowledge<Done>) => void;
+  visit_page: (payload: VisitPage, acknowledge?: Acknowledge<Done>) => void;
   get_introduction: (acknowledge?: Acknowledge<Introduction>) => void;
   start_conversation: (payload: StartConversation, acknowledge?: Acknowledge<Started>) => void;
   list_conversations: (payload: ListConversations, acknowledge?: Acknowledge<ConversationPage>) => void;
@@ -1166,6 +1173,7 @@ export interface Answers {
   rate_conversation: ConversationRated;
   judge_answer: Judged;
   state_details: Done;
+  visit_page: Done;
   get_introduction: Introduction;
   start_conversation: Started;
   list_conversations: ConversationPage;

@@ -260,6 +260,18 @@ class ContactPage(TypedDict):
     nextCursor: NotRequired[str]
 
 
+class PageVisit(TypedDict):
+    """A page as the customer's widget has reported it, without query and fragment."""
+
+    url: str
+    title: str
+    visitedAt: str
+
+
+class PageVisits(TypedDict):
+    pages: list[PageVisit]
+
+
 class ContactUpdate(TypedDict):
     """What is to be changed; `attributes` replace the previous ones. A contact that is not `active` is signed out. `notes` are those of staff, which the customer does not see."""
 
@@ -406,7 +418,7 @@ class ProactiveRule(TypedDict):
 
 
 class WidgetLook(TypedDict):
-    """How the widget looks; what is missing has the default. Text on the color is black or white. `showTeam`, `askEmail` and `namePage` are true by default: names of agents who are online are shown, visitors are asked for an e-mail address after their first message, and are named by their first page. `preChat` asks for name and e-mail address before the first message, `off` by default."""
+    """How the widget looks; what is missing has the default. Text on the color is black or white. `showTeam`, `askEmail` and `namePage` are true by default: names of agents who are online are shown, visitors are asked for an e-mail address after their first message, and are named by their first page. `recordPages`, false by default, records the pages that customers open while the widget is connected. `preChat` asks for name and e-mail address before the first message, `off` by default."""
 
     color: NotRequired[str]
     position: NotRequired[Literal["left", "right"]]
@@ -414,6 +426,7 @@ class WidgetLook(TypedDict):
     showTeam: NotRequired[bool]
     askEmail: NotRequired[bool]
     namePage: NotRequired[bool]
+    recordPages: NotRequired[bool]
     preChat: NotRequired[Literal["off", "optional", "required"]]
     proactive: NotRequired[list[ProactiveRule]]
 
@@ -1610,6 +1623,11 @@ class Routes(ABC):
     async def get_contact(self, id: str, **options: Unpack[CallOptions]) -> Contact:
         """Show a contact."""
         found: Contact = await self._call("GET", f"/contacts/{quoted(id)}", options)
+        return found
+
+    async def list_contact_pages(self, id: str, **options: Unpack[CallOptions]) -> PageVisits:
+        """List the pages that a customer has visited, newest first, if the account records them."""
+        found: PageVisits = await self._call("GET", f"/contacts/{quoted(id)}/pages", options)
         return found
 
     async def update_contact(self, id: str, body: ContactUpdate | None = None, **options: Unpack[CallOptions]) -> Contact:

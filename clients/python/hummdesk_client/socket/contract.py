@@ -777,6 +777,13 @@ class StateDetails(TypedDict):
     email: NotRequired[str]
 
 
+class VisitPage(TypedDict):
+    """A page that the customer has opened. It is recorded without query and fragment, if the look of the account has `recordPages` and the page is one of its `widgetOrigins`."""
+
+    url: str
+    title: NotRequired[str]
+
+
 class IntroducedAgent(TypedDict):
     name: str
     photo: NotRequired[str]
@@ -1305,6 +1312,10 @@ class Requests(ABC):
 
     async def state_details(self, payload: StateDetails) -> Done:
         answer: Done = await self.request("state_details", payload)
+        return answer
+
+    async def visit_page(self, payload: VisitPage) -> Done:
+        answer: Done = await self.request("visit_page", payload)
         return answer
 
     async def get_introduction(self) -> Introduction:

@@ -2,7 +2,7 @@
 
 from hummdesk.server.api.call import Answer, Call, page_of
 from hummdesk.server.context import ServerContext
-from hummdesk.storage import contacts
+from hummdesk.storage import contacts, page_visits
 from hummdesk.storage.contacts import ContactChanges
 
 
@@ -27,6 +27,13 @@ async def list_contacts(context: ServerContext, call: Call) -> Answer:
 async def get_contact(context: ServerContext, call: Call) -> Answer:
     async with context.database.account(call.account_id) as tx:
         return Answer((await contacts.get(tx, call.id)).wire())
+
+
+async def list_contact_pages(context: ServerContext, call: Call) -> Answer:
+    async with context.database.account(call.account_id) as tx:
+        await contacts.get(tx, call.id)
+        found = await page_visits.visits(tx, call.id)
+    return Answer({"pages": [visit.wire() for visit in found]})
 
 
 async def update_contact(context: ServerContext, call: Call) -> Answer:

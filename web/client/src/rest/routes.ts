@@ -240,6 +240,17 @@ export interface ContactPage {
   nextCursor?: string;
 }
 
+/** A page as the customer's widget has reported it, without query and fragment. */
+export interface PageVisit {
+  url: string;
+  title: string;
+  visitedAt: string;
+}
+
+export interface PageVisits {
+  pages: Array<PageVisit>;
+}
+
 /** What is to be changed; `attributes` replace the previous ones. A contact that is not `active` is signed out. `notes` are those of staff, which the customer does not see. */
 export interface ContactUpdate {
   externalId?: string;
@@ -376,7 +387,7 @@ export interface ProactiveRule {
   texts: ProactiveTexts;
 }
 
-/** How the widget looks; what is missing has the default. Text on the color is black or white. `showTeam`, `askEmail` and `namePage` are true by default: names of agents who are online are shown, visitors are asked for an e-mail address after their first message, and are named by their first page. `preChat` asks for name and e-mail address before the first message, `off` by default. */
+/** How the widget looks; what is missing has the default. Text on the color is black or white. `showTeam`, `askEmail` and `namePage` are true by default: names of agents who are online are shown, visitors are asked for an e-mail address after their first message, and are named by their first page. `recordPages`, false by default, records the pages that customers open while the widget is connected. `preChat` asks for name and e-mail address before the first message, `off` by default. */
 export interface WidgetLook {
   color?: string;
   position?: "left" | "right";
@@ -384,6 +395,7 @@ export interface WidgetLook {
   showTeam?: boolean;
   askEmail?: boolean;
   namePage?: boolean;
+  recordPages?: boolean;
   preChat?: "off" | "optional" | "required";
   proactive?: Array<ProactiveRule>;
 }
@@ -1506,6 +1518,11 @@ export abstract class Routes {
   /** Show a contact. */
   getContact(id: string, options?: CallOptions): Promise<Contact> {
     return this.call("GET", path`/contacts/${id}`, options);
+  }
+
+  /** List the pages that a customer has visited, newest first, if the account records them. */
+  listContactPages(id: string, options?: CallOptions): Promise<PageVisits> {
+    return this.call("GET", path`/contacts/${id}/pages`, options);
   }
 
   /** Change a contact. */
