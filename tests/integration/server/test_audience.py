@@ -5,7 +5,7 @@ Generated from the table of requests and the definitions of events: one without 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -243,9 +243,26 @@ def outcome_of(answer: Any) -> str:
     return "ok" if result["ok"] else str(result["error"]["code"])
 
 
-@pytest.mark.parametrize("situation", ["own", "foreign", "not the customer's", "unauthenticated"])
-@pytest.mark.parametrize("name", ["admin", "agent", "viewer", "customer"])
-@pytest.mark.parametrize("event", [name for name in REQUESTS if name != "authenticate"])
+ASKERS = ("admin", "agent", "viewer", "customer")
+ABOUT_AN_OWN_MESSAGE = ("edit_message", "withdraw_message")
+
+
+def cases() -> Iterator[tuple[str, str, str]]:
+    """Yield the event, the person who asks, and the situation.
+
+    For staff, a conversation that is not the customer's is as one that is; a socket without a token is nobody's.
+    """
+    for event in (name for name in REQUESTS if name != "authenticate"):
+        for name in ASKERS:
+            yield event, name, "own"
+            yield event, name, "foreign"
+            if name == "customer":
+                yield event, name, "not the customer's"
+            if name == "customer" or event in ABOUT_AN_OWN_MESSAGE:
+                yield event, name, "unauthenticated"
+
+
+@pytest.mark.parametrize(("event", "name", "situation"), list(cases()))
 async def test_request_publishes_to_its_recipients_only(
     audience: Audience, event: str, name: str, situation: str
 ) -> None:
