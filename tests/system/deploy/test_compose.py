@@ -146,6 +146,15 @@ async def test_only_the_network_of_the_data_is_internal(node: ScriptRunner) -> N
     assert composed["networks"] == {"data": {"internal": True}, "edge": None, "models": None, "webhooks": None}
 
 
+async def test_proxy_receives_each_variable_of_its_configuration(node: ScriptRunner) -> None:
+    for given in (dict[str, str](), {"IPV6": "on"}, {"TLS_CERTIFICATE": "desk.pem"}):
+        composed = json.loads(await node.run(HERE / "compose.mjs", FILE, env=REQUIRED | given))
+        expected = {"TLS": "on" if "TLS_CERTIFICATE" in given else "", "IPV6": given.get("IPV6", "")}
+        assert composed["services"]["proxy"]["environment"] == expected
+    read = set(re.findall(r'"\$(\w+)"', (ROOT / "deploy" / "haproxy.cfg").read_text()))
+    assert read == {"TLS", "IPV6"}
+
+
 def test_setting_without_a_value_keeps_its_default(services: dict[str, Any]) -> None:
     said = {name for name, value in services["web-1"]["environment"].items() if value}
     assert said & {"SHUTDOWN_SECONDS", "PING_TIMEOUT_SECONDS", "AI_PROVIDER", "LOG_LEVEL"} == set()
