@@ -76,6 +76,31 @@ def _order(group: Group) -> tuple[list[str], str]:
     return group.engines, group.file
 
 
+def missing(results: Results, before: Results) -> list[str]:
+    """The files of which fewer tests have run than before: their rows would be lost, or show a part."""
+    had, have = _tests_by_file(before), _tests_by_file(results)
+    return [file for file, number in had.items() if have.get(file, 0) < number and (ROOT / file).exists()]
+
+
+def _tests_by_file(results: Results) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for group in results.groups:
+        found[group.file] = found.get(group.file, 0) + group.passed + group.failed + sum(group.skipped.values())
+    return found
+
+
+def renew(*reports: Path, file: Path = FILE) -> None:
+    """Replace the results. Raises SystemExit if the reports contain only a part of the tests."""
+    results = read_reports(*reports)
+    if files := missing(results, read(file)):
+        raise SystemExit(
+            f"docs/{file.name} is unchanged, because fewer tests have run than before of {', '.join(files)}: run `make "
+            "matrix` without ARGS, or name the report of a whole run before this one; remove the rows of tests that "
+            "no longer exist"
+        )
+    write(results, file)
+
+
 def write(results: Results, file: Path = FILE) -> None:
     file.write_text(json.dumps(asdict(results), indent=1, ensure_ascii=False) + "\n")
 
@@ -121,4 +146,4 @@ def _escaped(text: str) -> str:
 
 
 if __name__ == "__main__":
-    write(read_reports(*map(Path, sys.argv[1:])))
+    renew(*map(Path, sys.argv[1:]))

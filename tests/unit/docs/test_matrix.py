@@ -63,6 +63,28 @@ def test_written_results_are_read_and_shown(tmp_path: Path, monkeypatch: pytest.
     )
 
 
+def test_results_of_a_part_of_the_tests_replace_no_others(tmp_path: Path) -> None:
+    whole, part, file = tmp_path / "whole.xml", tmp_path / "part.xml", tmp_path / "matrix.json"
+    whole.write_text(REPORT)
+    repeated = '<testcase classname="tests.unit.docs.test_matrix" name="test_two" time="1"/>'
+    part.write_text(f"<testsuites><testsuite>{repeated}</testsuite></testsuites>")
+    matrix.write(matrix.read_reports(whole), file)
+    before = file.read_text()
+    with pytest.raises(SystemExit, match=r"unchanged, because fewer tests have run .* of tests/unit/docs/test_matrix"):
+        matrix.renew(part, file=file)
+    assert file.read_text() == before
+    matrix.renew(whole, part, file=file)
+    assert [(group.passed, group.failed) for group in matrix.read(file).groups] == [(1, 0), (1, 0), (1, 0)]
+
+
+def test_results_of_removed_files_are_not_missed() -> None:
+    def of(file: str) -> matrix.Results:
+        return matrix.Results("now", "3.11", "here", 1.0, [Group(file, [], passed=1)], {})
+
+    assert matrix.missing(of("docs/matrix.py"), of("docs/gone.py")) == []
+    assert matrix.missing(of("docs/matrix.py"), of("docs/sizing.py")) == ["docs/sizing.py"]
+
+
 def test_further_nodes_cost_redis_what_was_measured_for_each() -> None:
     assert FIGURES.reader_us == 20
     assert FIGURES.redis_us_at(1) == 100
