@@ -6,9 +6,11 @@ Any number of relays may do this: what another one has erased already is left ou
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from hummdesk.core.config import Settings
-from hummdesk.core.metrics import RETENTION_ERASED
+from hummdesk.core.errors import HummDeskError
+from hummdesk.core.metrics import ERRORS, RETENTION_ERASED
 from hummdesk.relay.erasure import Eraser
 from hummdesk.storage import idempotency, page_visits, retention
 from hummdesk.storage.retention import FIRST, FIRST_ACCOUNT, DueAccount, OldRow
@@ -58,15 +60,29 @@ class Retention:
         RETENTION_ERASED.labels("staff_session").inc(sessions)
 
     async def prune_old(self) -> float | None:
-        """Delete old rows of one kind of the next accounts; return when to go on, None after the last kind."""
+        """Delete old rows of one kind of the next accounts; return when to go on, None after the last kind.
+
+        A kind that fails is left for the next pass, so that the others are deleted.
+        """
         kind, age = self._ages[self._age]
-        async with self._eraser.database.all_accounts() as tx:
-            deleted, account = await retention.prune_old(tx, kind, before=datetime.now(UTC) - age, after=self._account)
-        RETENTION_ERASED.labels(kind).inc(deleted)
+        try:
+            account = await self._prune(kind, before=datetime.now(UTC) - age)
+        except Exception as error:
+            code = error.code if isinstance(error, HummDeskError) else HummDeskError.code
+            ERRORS.labels(where="retention", code=code).inc()
+            log.exception("retention.failed", extra={"kind": kind})
+            account = None
         self._account = account or FIRST_ACCOUNT
         if account is None:
             self._age = (self._age + 1) % len(self._ages)
         return None if account is None and self._age == 0 else PAUSE_SECONDS
+
+    async def _prune(self, kind: OldRow, *, before: datetime) -> UUID | None:
+        """Delete old rows of the next accounts; return the last of them, None after the last account."""
+        async with self._eraser.database.all_accounts() as tx:
+            deleted, account = await retention.prune_old(tx, kind, before=before, after=self._account)
+        RETENTION_ERASED.labels(kind).inc(deleted)
+        return account
 
     async def trim_stream(self) -> None:
         await self._eraser.stream.trim()

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prometheus_client import REGISTRY
 from psycopg import sql
 from redis.asyncio import Redis
 
@@ -224,6 +225,43 @@ async def test_old_rows_are_deleted_and_new_ones_kept(account: Account, web_sett
     assert await account.execute(
         "SELECT message_id, question, draft_run_id FROM past_answers WHERE account_id = %(account)s ORDER BY seq"
     ) == [(kept, "Question", kept), (later, "Question", None)]
+
+
+@pytest.fixture
+async def refused(account: Account) -> AsyncIterator[None]:
+    """PostgreSQL refuses to delete learned answers of the account, the first kind."""
+    await account.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''refused''; END'"
+    )
+    await account.execute(
+        "CREATE TRIGGER refused BEFORE DELETE ON past_answers FOR EACH ROW "
+        f"WHEN (OLD.account_id = '{account.id}') EXECUTE FUNCTION refuse()"
+    )
+    yield
+    await account.execute("DROP FUNCTION IF EXISTS refuse() CASCADE")
+
+
+def failures() -> float:
+    labels = {"where": "retention", "code": "INTERNAL_ERROR"}
+    return REGISTRY.get_sample_value("hummdesk_errors_total", labels) or 0.0
+
+
+async def test_kind_of_rows_that_cannot_be_deleted_keeps_no_other(
+    account: Account, web_settings: Settings, eraser: Eraser, refused: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    await add_rows(account, days=401, seq=1)
+    retention = Retention(replace(web_settings, ai_history_days=400, audit_log_days=400), eraser)
+    before = failures()
+    await prune(retention)
+    left = dict.fromkeys(await counts(account), 0)
+    assert await counts(account) == left | {"past_answers": 1, "knowledge_passages": 1}
+    assert failures() == before + 1
+    assert [vars(record)["kind"] for record in caplog.records if record.message == "retention.failed"] == [
+        "learned_answer"
+    ]
+    await account.execute("DROP FUNCTION refuse() CASCADE")
+    await prune(retention)
+    assert await counts(account) == left
 
 
 async def test_without_a_limit_only_what_expires_is_deleted(
