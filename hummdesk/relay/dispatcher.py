@@ -1,11 +1,12 @@
 """The way of AI runs from PostgreSQL to the broker."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, get_args
+from typing import Any
 from uuid import UUID
 
 from celery import Celery
@@ -15,19 +16,19 @@ from hummdesk.bus.task_queues import QueueLengths, TaskQueues
 from hummdesk.core import metrics
 from hummdesk.core.broker import QUEUES, SIMULATE, TASKS, UPDATE_KNOWLEDGE, configuration, lease_seconds
 from hummdesk.core.config import Settings
-from hummdesk.core.models import RunKind
 from hummdesk.relay import admission
 from hummdesk.relay.task_batches import task_batches
 from hummdesk.storage import past_answers, run_dispatch, simulations
 from hummdesk.storage.database import Database
 from hummdesk.storage.run_dispatch import DueRun
 
+log = logging.getLogger(__name__)
+
 BATCH = 200
 LEARNING_INTERVAL_SECONDS = 2.0
 """Shortest time between two tasks that update the knowledge of one account."""
 MAX_WAITING_STEPS = 4
 """No step of a simulation is sent while so many bulk tasks wait."""
-ALL_KINDS: tuple[RunKind, ...] = get_args(RunKind)
 OPEN_STATUSES = ("pending", "published", "running")
 
 
@@ -57,6 +58,8 @@ class Dispatcher:
         """One batch a task. The runs are marked as published already."""
         self._learning: dict[UUID, float] = {}
         """When the last update of an account's knowledge was sent."""
+        self._unknown: set[str] = set()
+        """The kinds of runs that are logged as unknown."""
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -131,7 +134,8 @@ class Dispatcher:
         async with self._database.all_accounts() as tx:
             found = await run_dispatch.open_runs(tx)
         counts: dict[tuple[str, str], int] = {(runs.kind, runs.status): runs.count for runs in found}
-        for kind in ALL_KINDS:
+        self._report_unknown({runs.kind for runs in found}.difference(run_dispatch.KINDS))
+        for kind in run_dispatch.KINDS:
             for status in OPEN_STATUSES:
                 metrics.AI_RUNS.labels(kind=kind, status=status).set(counts.get((kind, status), 0))
             oldest = max((runs.oldest_seconds for runs in found if runs.kind == kind), default=0.0)
@@ -140,6 +144,12 @@ class Dispatcher:
         for queue, length in lengths.items():
             metrics.QUEUE_TASKS.labels(queue=queue).set(length)
         await self._reported.report(lengths)
+
+    def _report_unknown(self, kinds: set[str]) -> None:
+        """Log kinds of runs that wait for a relay of a later version, each once."""
+        for kind in sorted(kinds - self._unknown):
+            log.warning("ai_run.unknown_kind", extra={"kind": kind})
+        self._unknown |= kinds
 
     async def _send(self) -> None:
         if self._unsent:

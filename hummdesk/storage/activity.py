@@ -49,16 +49,19 @@ class Activity:
 
 
 async def activity(tx: Transaction, moment: datetime) -> Activity:
-    """The activity of the transaction's account until a moment."""
+    """The activity of the transaction's account until a moment, without runs of kinds that a later version added."""
     until = lowest_id(moment + CLOCK_SKEW)
     stored = await queries.stored(tx, since=lowest_id(moment - MESSAGE_PERIOD), until=until)
     found = Activity(stored["messages"] / MESSAGE_PERIOD.total_seconds())
     newest: dict[str, Any] = {"since": lowest_id(moment - RUN_PERIOD), "until": until, "limit": RUN_LIMIT}
     async for row in queries.runs(tx, **newest):
-        median, slow = row["seconds"] or (None, None)
-        found.runs[row["kind"]] = Runs(row["done"], row["failed"], 0, median, slow)
+        if row["kind"] in found.runs:
+            median, slow = row["seconds"] or (None, None)
+            found.runs[row["kind"]] = Runs(row["done"], row["failed"], 0, median, slow)
     async for row in queries.waiting(tx, limit=RUN_LIMIT):
-        found.runs[row["kind"]].waiting = row["runs"]
+        if row["kind"] in found.runs:
+            found.runs[row["kind"]].waiting = row["runs"]
     rows = queries.failures(tx, **newest, shown=FAILURES_SHOWN)
-    found.failures.extend([Failure(r["id"], r["kind"], r["last_error"], r["finished_at"]) async for r in rows])
+    failures = [Failure(row["id"], row["kind"], row["last_error"], row["finished_at"]) async for row in rows]
+    found.failures.extend([failure for failure in failures if failure.kind in found.runs])
     return found

@@ -1,9 +1,11 @@
--- name: take_due(limit, lease_seconds, deadline_seconds)
--- Mark runs that are due as published. The deadline counts from the first time.
+-- name: take_due(kinds, limit, lease_seconds, deadline_seconds)
+-- Mark runs that are due as published. The deadline counts from the first time. Runs of kinds that this version does not
+-- know wait for a relay that does, here and below.
 WITH due AS (
     SELECT account_id, id
     FROM ai_runs
     WHERE published_at IS NULL
+      AND kind = ANY(:kinds)
       AND status = 'pending'
       AND available_at <= clock_timestamp()
       AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
@@ -22,13 +24,14 @@ WHERE ai_runs.account_id = due.account_id
   AND ai_runs.id = due.id
 RETURNING ai_runs.id, ai_runs.account_id, ai_runs.kind, ai_runs.attempts;
 
--- name: take_other_due(limit, lease_seconds, deadline_seconds)
+-- name: take_other_due(kinds, limit, lease_seconds, deadline_seconds)
 -- As `take_due`, without classifications: however many of those wait, they are not read.
 WITH due AS (
     SELECT account_id, id
     FROM ai_runs
     WHERE published_at IS NULL
       AND kind <> 'classification'
+      AND kind = ANY(:kinds)
       AND status = 'pending'
       AND available_at <= clock_timestamp()
       AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
@@ -47,12 +50,13 @@ WHERE ai_runs.account_id = due.account_id
   AND ai_runs.id = due.id
 RETURNING ai_runs.id, ai_runs.account_id, ai_runs.kind, ai_runs.attempts;
 
--- name: take_lost(limit, lease_seconds, max_attempts)
+-- name: take_lost(kinds, limit, lease_seconds, max_attempts)
 -- Mark runs whose lease has expired as published again.
 WITH expired AS (
     SELECT account_id, id
     FROM ai_runs
     WHERE announced_at IS NULL
+      AND kind = ANY(:kinds)
       AND status IN ('published', 'running')
       AND lease_until <= clock_timestamp()
       AND attempts < :max_attempts
@@ -71,20 +75,22 @@ WHERE ai_runs.account_id = expired.account_id
   AND ai_runs.id = expired.id
 RETURNING ai_runs.id, ai_runs.account_id, ai_runs.kind, ai_runs.attempts;
 
--- name: seconds_until_due()^
+-- name: seconds_until_due(kinds)^
 -- Seconds until the next run that waits for the broker is due; NULL if none waits.
 SELECT EXTRACT(epoch FROM min(available_at) - clock_timestamp())::float8 AS seconds
 FROM ai_runs
 WHERE published_at IS NULL
+  AND kind = ANY(:kinds)
   AND status = 'pending'
   AND (deadline_at IS NULL OR deadline_at > clock_timestamp());
 
--- name: fail_expired(limit, max_attempts)
+-- name: fail_expired(kinds, limit, max_attempts)
 -- Fail runs that are past their deadline, or whose last allowed attempt has an expired lease.
 WITH expired AS (
     SELECT account_id, id, deadline_at <= clock_timestamp() AS late
     FROM ai_runs
     WHERE announced_at IS NULL
+      AND kind = ANY(:kinds)
       AND status IN ('pending', 'published', 'running')
       AND (deadline_at <= clock_timestamp() OR attempts >= :max_attempts AND lease_until <= clock_timestamp())
     ORDER BY deadline_at
@@ -113,7 +119,7 @@ RETURNING
     ai_runs.started_at,
     ai_runs.finished_at;
 
--- name: unpublished(limit, older_than_seconds)
+-- name: unpublished(kinds, limit, older_than_seconds)
 -- The ended runs that longest lack a record of the publication of their terminal event.
 SELECT
     id,
@@ -127,6 +133,7 @@ SELECT
     finished_at
 FROM ai_runs
 WHERE announced_at IS NULL
+  AND kind = ANY(:kinds)
   AND finished_at <= clock_timestamp() - make_interval(secs => :older_than_seconds)
 ORDER BY finished_at
 LIMIT :limit;

@@ -31,6 +31,7 @@ from hummdesk.storage.messages import MAX_SEQ, NewMessage, Outgoing, recordset
 from hummdesk.storage.page_cursor import NEWEST
 from hummdesk.storage.queries import SQL
 from hummdesk.storage.retention import BY_INDEX
+from hummdesk.storage.run_dispatch import KINDS
 from hummdesk.storage.search_query import patterns, prefix_query, terms
 from tests.integration.storage.conftest import Account
 
@@ -648,14 +649,18 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("run_requests.request", IN_BUSY | {"kind": "draft", "run_id": md5("new run")}, 20),
     (
         "run_dispatch.take_due",
-        {"limit": 100, "lease_seconds": 30.0, "deadline_seconds": 60.0},
+        {"kinds": KINDS, "limit": 100, "lease_seconds": 30.0, "deadline_seconds": 60.0},
         OPEN,
     ),
-    ("run_dispatch.take_other_due", {"limit": 100, "lease_seconds": 30.0, "deadline_seconds": 60.0}, 0),
-    ("run_dispatch.take_lost", {"limit": 100, "lease_seconds": 30.0, "max_attempts": 4}, OPEN),
-    ("run_dispatch.seconds_until_due", {}, OPEN),
-    ("run_dispatch.fail_expired", {"limit": 100, "max_attempts": 1}, OPEN),
-    ("run_dispatch.unpublished", {"limit": 100, "older_than_seconds": 0.0}, OPEN),
+    (
+        "run_dispatch.take_other_due",
+        {"kinds": KINDS, "limit": 100, "lease_seconds": 30.0, "deadline_seconds": 60.0},
+        0,
+    ),
+    ("run_dispatch.take_lost", {"kinds": KINDS, "limit": 100, "lease_seconds": 30.0, "max_attempts": 4}, OPEN),
+    ("run_dispatch.seconds_until_due", {"kinds": KINDS}, OPEN),
+    ("run_dispatch.fail_expired", {"kinds": KINDS, "limit": 100, "max_attempts": 1}, OPEN),
+    ("run_dispatch.unpublished", {"kinds": KINDS, "limit": 100, "older_than_seconds": 0.0}, OPEN),
     ("run_dispatch.open_runs", {}, OPEN),
     ("erasures.conversations_of", {"contact_id": CONTACT}, 100),
     ("erasures.lock_contact", {"contact_id": CONTACT}, 2),

@@ -50,6 +50,42 @@ async def test_take_other_due_leaves_a_classification(workflow: RunWorkflow) -> 
         assert [run.kind for run in await run_dispatch.take_due(tx, 10, **DISPATCH)] == ["classification"]
 
 
+async def test_relay_leaves_runs_of_unknown_kinds_to_one_that_knows_them(
+    workflow: RunWorkflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the relay of an earlier version during an upgrade."""
+
+    async def assigned() -> None:
+        await account.send(account.customer)
+        async with account.tx() as tx:
+            await moves.claim(tx, actor=account.agent, conversation_id=account.conversation)
+
+    async def seen() -> list[object]:
+        async with workflow.all_accounts() as tx:
+            waiting = await run_dispatch.seconds_until_due(tx)
+            others = await run_dispatch.take_other_due(tx, 10, **DISPATCH)
+        return [waiting, *others, *await workflow.dispatch(), *await workflow.expire(), *await workflow.unpublished()]
+
+    account = workflow.account
+    await assigned()
+    [classification] = [run for run in await workflow.dispatch() if run.kind == "classification"]
+    [run] = await workflow.claim(classification.id)
+    await workflow.end(run)
+    await workflow.mark_published(run)
+    [draft] = await account.execute("SELECT kind, status FROM ai_runs WHERE announced_at IS NULL")
+    assert draft == ("draft", "published")
+    with monkeypatch.context() as earlier:
+        earlier.setattr(run_dispatch, "KINDS", ["classification"])
+        await account.execute("UPDATE ai_runs SET status = 'pending', published_at = NULL WHERE kind = 'draft'")
+        assert await seen() == [None]
+        await workflow.expire_time("deadline_at")
+        assert await seen() == [None]
+        await account.execute("UPDATE ai_runs SET deadline_at = NULL WHERE kind = 'draft'")
+        async with workflow.all_accounts() as tx:
+            assert [one.kind for one in await run_dispatch.open_runs(tx)] == ["draft"]
+    assert [run.kind for run in await workflow.dispatch()] == ["draft"]
+
+
 async def test_take_lost_after_the_lease_returns_the_run_again(workflow: RunWorkflow) -> None:
     await workflow.account.send(workflow.account.customer)
     first = await workflow.dispatch()

@@ -5,7 +5,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from celery import Celery
 
+from hummdesk.core.broker import QUEUES, configuration
 from hummdesk.core.categories import BUILT_IN, OwnCategory
 from hummdesk.core.models import Message
 from hummdesk.storage import accounts, categories, corrections, moves
@@ -77,6 +79,17 @@ async def test_all_processes_of_the_worker_have_its_priority(running: Pipeline) 
     assert running.main_process is not None
     priorities = [one.nice() for one in (running.main_process, *running.main_process.children(recursive=True))]
     assert priorities == [running.settings.worker_nice] * len(priorities)
+
+
+async def test_task_of_a_later_version_is_logged_and_discarded(running: Pipeline) -> None:
+    """As while a newer relay runs beside this worker."""
+    with Celery(set_as_current=False) as newer:
+        newer.conf.update(configuration(running.settings))
+        queue = QUEUES["classification"]
+        await asyncio.to_thread(newer.send_task, "hummdesk.predict", args=([],), queue=queue)
+    message = await running.ask("Thanks!", assigned=False)
+    await running.ended(message, "classification")
+    assert "Received unregistered task of type 'hummdesk.predict'" in running.log.read_text()
 
 
 async def test_question_without_known_answer_abstains(running: Pipeline) -> None:

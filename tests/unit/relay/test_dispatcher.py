@@ -1,4 +1,4 @@
-"""Which steps of simulations the relay sends."""
+"""Which steps of simulations the relay sends, and what it reports of runs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,6 +10,7 @@ import pytest
 
 from hummdesk.core.config import Settings
 from hummdesk.relay.dispatcher import MAX_WAITING_STEPS, Dispatcher
+from hummdesk.storage.run_dispatch import OpenRuns
 
 
 @dataclass
@@ -40,3 +41,27 @@ def test_simulate_with_waiting_bulk_tasks_takes_no_more_steps_than_are_free(
     dispatcher = Dispatcher(Settings(), cast(Any, NoDatabase()), cast(Any, Queues(waiting)), reported=cast(Any, None))
     asyncio.run(dispatcher.simulate())
     assert limits == ([MAX_WAITING_STEPS - waiting] if waiting < MAX_WAITING_STEPS else [])
+
+
+class NotReported:
+    async def report(self, _lengths: object) -> None: ...
+
+
+def test_runs_of_a_kind_that_is_not_known_are_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def open_runs(_tx: object) -> list[OpenRuns]:
+        kinds = ("draft", "prediction")
+        return [OpenRuns(kind=kind, status="pending", count=1, oldest_seconds=1.0) for kind in kinds]
+
+    async def measure_twice() -> None:
+        for _ in range(2):
+            await dispatcher.measure()
+
+    monkeypatch.setattr("hummdesk.storage.run_dispatch.open_runs", open_runs)
+    dispatcher = Dispatcher(
+        Settings(), cast(Any, NoDatabase()), cast(Any, Queues(0)), reported=cast(Any, NotReported())
+    )
+    asyncio.run(measure_twice())
+    [record] = caplog.records
+    assert (record.message, vars(record)["kind"]) == ("ai_run.unknown_kind", "prediction")
