@@ -59,6 +59,12 @@ class Migration:
         pattern = r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS (\w+)"
         return re.findall(pattern, self.sql)
 
+    @property
+    def altered(self) -> list[str]:
+        """The names of the tables that its transaction alters or creates."""
+        pattern = r"\bALTER TABLE (?:IF EXISTS )?(?:ONLY )?(\w+)|\b(?:TRIGGER|POLICY) \w+[^;]*?\sON (\w+)"
+        return sorted({table or on for table, on in re.findall(pattern, _uncommented(self.sql))})
+
     @classmethod
     def released(cls) -> list[Self]:
         """The migrations of this version of HummDesk, in order."""

@@ -1,12 +1,14 @@
 """Applying the migrations while processes run, and checking that the schema serves this version.
 
 A migration waits for its locks, and holds them, for less time than a message waits to be stored. One that takes longer
-is rolled back and retried.
+is rolled back and retried. Before, it waits for longer until no VACUUM is at work on the tables that it alters, with a
+lock that no message waits for: PostgreSQL cancels an autovacuum only for a transaction that has waited for it for
+`deadlock_timeout`, a second by default.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import psycopg
@@ -38,6 +40,8 @@ LOCKED_SECONDS = 0.1
 
 HOLD_SECONDS = 1.0
 """Longest time in which a migration blocks other transactions: half of the message writer's timeout."""
+VACUUM_SECONDS = 30.0
+"""Longest wait of an attempt for a VACUUM, or a concurrent build of an index, of its tables."""
 ATTEMPTS = 12
 BACKOFF_SECONDS = (0.5, 5.0)
 """First and longest delay between attempts. Transactions that the last attempt has blocked end meanwhile."""
@@ -156,7 +160,7 @@ async def _apply(connection: Transaction, migration: Migration, hold_seconds: fl
         await connection.execute(migration.sql.encode())
         await _record(connection, migration)
 
-    await _in_short_transaction(connection, run, migration.name, hold_seconds)
+    await _in_short_transaction(connection, run, migration.name, hold_seconds, altered=migration.altered)
 
 
 async def _apply_statements(connection: Transaction, migration: Migration) -> None:
@@ -197,14 +201,24 @@ async def _grant_backup(connection: Transaction, hold_seconds: float | None) -> 
 
 
 async def _in_short_transaction(
-    connection: Transaction, run: Callable[[], Awaitable[None]], subject: str, hold_seconds: float | None
+    connection: Transaction,
+    run: Callable[[], Awaitable[None]],
+    subject: str,
+    hold_seconds: float | None,
+    *,
+    altered: Sequence[str] = (),
 ) -> None:
-    """Run in a transaction that ends within `hold_seconds`; roll back and retry one that takes longer."""
+    """Run in a transaction that ends within `hold_seconds`; roll back and retry one that takes longer.
+
+    The time counts from when no VACUUM is at work on the tables in `altered`.
+    """
     delay, longest = BACKOFF_SECONDS
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            async with asyncio.timeout(hold_seconds), connection.transaction():
+            async with asyncio.timeout(None) as limit, connection.transaction():
                 if hold_seconds is not None:
+                    await _lock_against_vacuum(connection, altered)
+                    limit.reschedule(asyncio.get_running_loop().time() + hold_seconds)
                     await queries.limit(connection, lock_timeout=_ms(hold_seconds / 2), timeout=_ms(hold_seconds))
                 await run()
             return
@@ -215,11 +229,20 @@ async def _in_short_transaction(
                 raise MigrationError(
                     f"{subject}: not applied, {ATTEMPTS} attempts of {hold_seconds:g} s each failed "
                     f"({first_line(error) if isinstance(error, psycopg.Error) else 'it takes longer'}): end long "
-                    "transactions, or stop all processes and run `migrate --offline`"
+                    "transactions and VACUUMs, or stop all processes and run `migrate --offline`"
                 ) from error
             log.warning("migration.retried", extra={"subject": subject, "attempt": attempt, "seconds": delay})
             await asyncio.sleep(delay)
             delay = min(delay * 2, longest)
+
+
+async def _lock_against_vacuum(connection: Transaction, tables: Sequence[str]) -> None:
+    """Wait until no VACUUM is at work on the tables that exist, and delay others until the transaction ends."""
+    existing = [sql.Identifier(row["name"]) async for row in queries.own_tables(connection, names=list(tables))]
+    if existing:
+        await queries.limit(connection, lock_timeout=_ms(VACUUM_SECONDS), timeout="0")
+        lock = sql.SQL("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE")
+        await connection.execute(lock.format(sql.SQL(", ").join(existing)))
 
 
 async def _require_pgvector(connection: Transaction) -> None:

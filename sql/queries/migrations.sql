@@ -75,6 +75,16 @@ SELECT
     set_config('statement_timeout', :timeout, true),
     set_config('idle_in_transaction_session_timeout', :timeout, true);
 
+-- name: own_tables(names)
+-- The tables among the names that exist and whose owner the connection is, always in the same order.
+SELECT relname::text AS name
+FROM pg_class
+WHERE relnamespace = 'public'::regnamespace
+  AND relkind IN ('r', 'p')
+  AND relname = ANY(:names)
+  AND pg_has_role(relowner, 'USAGE')
+ORDER BY relname;
+
 -- name: invalid_indexes(names)
 -- Those of the named indexes whose concurrent build was interrupted.
 SELECT relname::text AS name

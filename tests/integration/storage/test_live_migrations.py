@@ -71,6 +71,16 @@ async def until_retried(caplog: pytest.LogCaptureFixture, times: int) -> None:
             await asyncio.sleep(0.01)
 
 
+async def until_waiting(account: Account, mode: str) -> None:
+    """Wait until a connection to the database waits for a lock."""
+    async with asyncio.timeout(15):
+        while not await account.execute(
+            "SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+            f"WHERE datname = current_database() AND mode = '{mode}' AND NOT granted"
+        ):
+            await asyncio.sleep(0.01)
+
+
 async def columns(account: Account) -> set[str]:
     found = await account.execute("SELECT attname FROM pg_attribute WHERE attrelid = 'messages'::regclass")
     return {name for (name,) in found}
@@ -88,6 +98,25 @@ async def test_migration_behind_a_long_transaction_delays_messages_and_fails_non
         assert await migrating == [ADD_COLUMN.name]
     assert "later" in await columns(alone)
     assert max(took) > 0.2
+
+
+async def test_migration_waits_for_a_vacuum_while_messages_are_sent(
+    alone: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A VACUUM holds the lock SHARE UPDATE EXCLUSIVE, for minutes in a large table."""
+    monkeypatch.setattr(migrations, "ATTEMPTS", 1)
+    monkeypatch.setattr(migrations, "VACUUM_SECONDS", 60.0)
+    release(monkeypatch, ADD_COLUMN)
+    async with sending(alone) as took, holding(alone, "SHARE UPDATE EXCLUSIVE") as vacuum:
+        migrating = asyncio.create_task(migrate(alone.url, hold_seconds=20))
+        await until_waiting(alone, "ShareUpdateExclusiveLock")
+        before = len(took)
+        while len(took) < before + 20:
+            await asyncio.sleep(0.01)
+        assert not migrating.done()
+        await vacuum.rollback()
+        assert await migrating == [ADD_COLUMN.name]
+    assert "later" in await columns(alone)
 
 
 async def test_migration_that_holds_its_locks_too_long_is_rolled_back_and_reported(
@@ -108,9 +137,7 @@ async def test_migration_without_a_limit_waits_for_long_transactions(
     release(monkeypatch, ADD_COLUMN)
     async with holding(alone, "ACCESS SHARE") as transaction:
         migrating = asyncio.create_task(migrate(alone.url, hold_seconds=None))
-        async with asyncio.timeout(5):
-            while not await alone.execute("SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"):
-                await asyncio.sleep(0.01)
+        await until_waiting(alone, "AccessExclusiveLock")
         await transaction.rollback()
         assert await migrating == [ADD_COLUMN.name]
 

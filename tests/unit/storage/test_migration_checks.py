@@ -75,6 +75,16 @@ def test_statements_without_a_transaction_are_split_at_ends_of_lines() -> None:
     assert migration.indexes == ["one", "two"]
 
 
+def test_altered_tables_are_those_of_statements_that_lock_them() -> None:
+    migration = Migration(
+        name="0005_e",
+        sql="-- Not ALTER TABLE comments.\nALTER TABLE ONLY a ADD COLUMN b text;\nCREATE TABLE c ();\n"
+        "CREATE OR REPLACE TRIGGER t AFTER UPDATE OF b ON d\n    FOR EACH ROW WHEN (true) EXECUTE FUNCTION f();\n"
+        "CREATE POLICY p ON e TO r USING (true);\nINSERT INTO f SELECT FROM g;\nALTER TABLE a SET (fillfactor = 90);\n",
+    )
+    assert migration.altered == ["a", "d", "e"]
+
+
 def test_released_migrations_have_distinct_ascending_numbers() -> None:
     numbers = [migration.name[:4] for migration in Migration.released()]
     assert numbers == sorted(set(numbers))
