@@ -12,9 +12,10 @@ from typing import Any
 from redis import exceptions
 
 from hummdesk.bus import rabbitmq_checks
-from hummdesk.bus.dialing import ask_sentinel, dial, master_of
+from hummdesk.bus.dialing import SharedContextConnection, ask_sentinel, dial, master_of
 from hummdesk.bus.slots import SLOTS, SlotMap
 from hummdesk.core.broker_address import parse_broker
+from hummdesk.core.certificates import certificate_findings, end_of
 from hummdesk.core.config import ProcessKind, Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.core.findings import Finding, clock_findings
@@ -152,6 +153,9 @@ def _server_findings(subject: str, name: str, info: dict[str, str]) -> Iterator[
         yield Finding(subject, problem, "free space on its disk, and see its log", is_error=True)
     if info.get("server_time_usec", "").isdecimal():
         yield from clock_findings(name, _time(info["server_time_usec"]), asked_at=_time(info["asked_time_usec"]))
+    if "certificate_ends" in info:
+        ends = datetime.fromisoformat(info["certificate_ends"])
+        yield from certificate_findings(subject, ends, of=f"the certificate of {name}")
 
 
 def _time(microseconds: str) -> datetime:
@@ -214,8 +218,11 @@ async def _run(connection: Any, *command: str) -> Any:
 
 
 async def _info(connection: Any) -> dict[str, str]:
-    """Return the fields of INFO, and `asked_time_usec`, the time of this machine before it."""
-    asked = str(time.time_ns() // 1000)
+    """Return the fields of INFO, `asked_time_usec`, the time of this machine before it, and with TLS
+    `certificate_ends`, until when the certificate is valid."""
+    more = {"asked_time_usec": str(time.time_ns() // 1000)}
+    if isinstance(connection, SharedContextConnection) and (certificate := connection.certificate):
+        more["certificate_ends"] = end_of(certificate).isoformat()
     text = (await _run(connection, "INFO")).decode()
     pairs = (line.partition(":") for line in text.splitlines() if ":" in line and not line.startswith("#"))
-    return {name: value.strip() for name, _, value in pairs} | {"asked_time_usec": asked}
+    return {name: value.strip() for name, _, value in pairs} | more

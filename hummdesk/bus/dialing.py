@@ -102,6 +102,13 @@ class SharedContextConnection(SSLConnection):
         versions = tuple(file.stat().st_mtime_ns for file in files if file.exists())
         self.ssl_context = _contexts.setdefault((tuple(sorted(tls.items())), versions), self.ssl_context)
 
+    @property
+    def certificate(self) -> bytes | None:
+        """The certificate of the server in DER, while the connection is open."""
+        secured = self._writer.get_extra_info("ssl_object") if self._writer else None
+        found: bytes | None = secured.getpeercert(binary_form=True) if secured else None
+        return found
+
 
 FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _contexts: dict[Any, Any] = {}

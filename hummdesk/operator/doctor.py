@@ -39,7 +39,7 @@ def _address(_: click.Context, __: click.Parameter, text: str | None) -> str | N
 def doctor_command(context: click.Context, home: Path, as_json: bool, url: str | None) -> None:
     """Check a deployment, and print what to change: one line a finding.
 
-    Checks PostgreSQL, Redis, the broker and the directory of files with the settings of this machine; run it on each
+    Checks PostgreSQL, Redis, the broker and the store of files with the settings of this machine; run it on each
     machine. Exit code 0: nothing found; 1: warnings only; 2: errors, or invalid settings.
     """
     found = asyncio.run(findings(settings_of(home, needs_secret=False), url))
@@ -58,7 +58,7 @@ async def findings(settings: Settings, url: str | None) -> list[Finding]:
     from hummdesk.storage.file_checks import file_findings
 
     checks: list[Awaitable[list[Finding]]] = [asyncio.to_thread(price_findings, settings)]
-    checks += [storage.database_findings(settings), bus.check(settings), asyncio.to_thread(file_findings, settings)]
+    checks += [storage.database_findings(settings), bus.check(settings), file_findings(settings)]
     if url is not None:
         checks.append(asyncio.to_thread(proxy_findings, settings, url))
     found = [finding for group in await asyncio.gather(*checks) for finding in group]

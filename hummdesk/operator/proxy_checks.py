@@ -10,6 +10,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from hummdesk.core.certificates import certificate_findings
 from hummdesk.core.config import Settings
 from hummdesk.core.findings import Finding, clock_findings
 
@@ -17,7 +18,6 @@ TIMEOUT_SECONDS = 10.0
 MAX_BYTES = 1 << 20
 USUAL_IDLE_SECONDS = 60.0
 """Load balancers close a connection that was idle for so long unless they are configured otherwise."""
-CERTIFICATE_DAYS = 14
 REQUESTS_OF_SESSION = 6
 """Further requests of one session: with two processes, all reach the right one by chance once in 64 times."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -165,9 +165,7 @@ def _certificate(browser: Browser) -> Iterator[Finding]:
     if not browser.certificate:
         return
     ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(browser.certificate["notAfter"]), UTC)
-    days = (ends - datetime.now(UTC)).days
-    if days < CERTIFICATE_DAYS:
-        yield Finding(browser.url, f"its certificate expires in {days} days", "renew it, and check its renewal")
+    yield from certificate_findings(browser.url, ends)
 
 
 def _forwarded_settings(settings: Settings, browser: Browser) -> Iterator[Finding]:

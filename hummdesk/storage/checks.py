@@ -1,5 +1,7 @@
 """Checks of a deployment's PostgreSQL, for an operator: what is wrong, and what to change."""
 
+import asyncio
+import struct
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -7,6 +9,7 @@ from typing import Any, cast
 import psycopg
 from psycopg.rows import dict_row
 
+from hummdesk.core.certificates import certificate_findings, certificate_of, end_of
 from hummdesk.core.config import ProcessKind, Settings
 from hummdesk.core.findings import Finding, clock_findings
 from hummdesk.storage import migrations
@@ -22,6 +25,10 @@ Connection = psycopg.AsyncConnection[dict[str, Any]]
 
 CHECKED: tuple[ProcessKind, ...] = ("web", "relay", "worker", "operator")
 
+
+CERTIFICATE_SECONDS = 5.0
+TLS_REQUEST = struct.pack("!II", 8, 80877103)
+"""SSLRequest of the protocol of PostgreSQL."""
 
 EXTENSIONS = """
     SELECT wanted.name, available.installed_version AS installed, available.default_version AS newest
@@ -73,6 +80,7 @@ async def _of_login(settings: Settings, url: str, kinds: Sequence[ProcessKind]) 
                 _version,
                 _standby,
                 _clock,
+                _certificate,
                 _pooler,
                 _extensions,
                 _policies,
@@ -130,6 +138,20 @@ async def _clock(connection: Connection) -> list[Finding]:
     asked_at = datetime.now(UTC)
     row = await _row(connection, "SELECT clock_timestamp() AS at")
     return clock_findings("PostgreSQL", row["at"], asked_at=asked_at)
+
+
+async def _certificate(connection: Connection) -> list[Finding]:
+    """Check for how long the certificate is valid, which libpq does not say: ask for it over another connection."""
+    if not connection.pgconn.ssl_in_use:
+        return []
+    info = connection.info
+    try:
+        found = await asyncio.to_thread(
+            certificate_of, info.hostaddr or info.host, info.port, timeout=CERTIFICATE_SECONDS, request=TLS_REQUEST
+        )
+    except OSError:
+        return []  # a server that expects TLS at once
+    return certificate_findings(f"PostgreSQL at {info.host}", end_of(found)) if found else []
 
 
 async def _extensions(connection: Connection) -> list[Finding]:
@@ -214,6 +236,7 @@ async def _listening(settings: Settings) -> list[Finding]:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True, row_factory=dict_row) as connection:
             row = await _row(connection, "SELECT pg_backend_pid() AS pid")
             is_pooled = row["pid"] != connection.info.backend_pid
+            found = await _certificate(connection) if listen_url else []
     except psycopg.Error as error:
         problem = f"cannot be reached: {first_line(error)}"
         return (
@@ -222,13 +245,14 @@ async def _listening(settings: Settings) -> list[Finding]:
             else []
         )
     if not is_pooled:
-        return []
+        return found
     return [
+        *found,
         Finding(
             subject="LISTEN_DATABASE_URL" if listen_url else "DATABASE_URL",
             problem="leads through a pooler, which passes no notifications in transaction mode",
             remedy="set LISTEN_DATABASE_URL to the address of PostgreSQL itself",
-        )
+        ),
     ]
 
 

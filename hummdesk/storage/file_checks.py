@@ -1,20 +1,29 @@
-"""Checks of the directory that stores attached files."""
+"""Checks of the directory or bucket that stores attached files."""
 
+import asyncio
 import os
 import shutil
 from pathlib import Path
 
 from hummdesk.core.config import Settings
 from hummdesk.core.findings import Finding
+from hummdesk.storage.s3_checks import bucket_findings
 
 MINIMUM_FREE_BYTES = 1 << 30
 MINIMUM_FREE_SHARE = 0.05
 
 
-def file_findings(settings: Settings) -> list[Finding]:
-    """Check that the directory of FILE_STORE exists, can be written and has free space; a bucket is not checked."""
-    if not settings.file_store or settings.file_store.startswith("s3://"):
+async def file_findings(settings: Settings) -> list[Finding]:
+    """Check that files can be stored where FILE_STORE says."""
+    if not settings.file_store:
         return []
+    if settings.file_store.startswith("s3://"):
+        return await bucket_findings(settings)
+    return await asyncio.to_thread(_directory_findings, settings)
+
+
+def _directory_findings(settings: Settings) -> list[Finding]:
+    """Check that the directory exists, can be written and has free space. Blocks."""
     folder = Path(settings.file_store)
     try:
         disk = shutil.disk_usage(folder)

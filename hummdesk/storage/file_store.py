@@ -118,31 +118,35 @@ class FileStore:
 
     @cached_property
     def _store(self) -> "ObjectStore":
-        from obstore.store import LocalStore, S3Store
+        return open_store(self._settings)
 
-        settings = self._settings
-        if not self.is_on:
-            raise FilesOff
-        if not settings.file_store.startswith("s3://"):
-            directory = Path(settings.file_store)
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return LocalStore(directory, automatic_cleanup=True)
-        bucket, _, prefix = settings.file_store.removeprefix("s3://").partition("/")
-        config: S3Config = {"region": settings.s3_region}
-        if settings.s3_access_key_id:
-            config |= {
-                "access_key_id": settings.s3_access_key_id,
-                "secret_access_key": settings.s3_secret_access_key,
-            }
-        if settings.s3_endpoint:
-            config["endpoint"] = settings.s3_endpoint
-        return S3Store(
-            bucket,
-            prefix=prefix or None,
-            config=config,
-            client_options={"timeout": "10s", "connect_timeout": "3s", "allow_http": True},
-            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=STORE_SECONDS)},
-        )
+
+def open_store(settings: Settings) -> "ObjectStore":
+    """The store of obstore behind FILE_STORE. Raises FilesOff without it."""
+    from obstore.store import LocalStore, S3Store
+
+    if not settings.file_store:
+        raise FilesOff
+    if not settings.file_store.startswith("s3://"):
+        directory = Path(settings.file_store)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return LocalStore(directory, automatic_cleanup=True)
+    bucket, _, prefix = settings.file_store.removeprefix("s3://").partition("/")
+    config: S3Config = {"region": settings.s3_region}
+    if settings.s3_access_key_id:
+        config |= {
+            "access_key_id": settings.s3_access_key_id,
+            "secret_access_key": settings.s3_secret_access_key,
+        }
+    if settings.s3_endpoint:
+        config["endpoint"] = settings.s3_endpoint
+    return S3Store(
+        bucket,
+        prefix=prefix or None,
+        config=config,
+        client_options={"timeout": "10s", "connect_timeout": "3s", "allow_http": True},
+        retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=STORE_SECONDS)},
+    )
 
 
 @contextmanager

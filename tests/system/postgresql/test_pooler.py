@@ -27,6 +27,7 @@ from tests.integration.storage.desk import desk
 from tests.system.chaos.deployment import deploy
 from tests.system.chaos.load import load
 from tests.system.chaos.report import row
+from tests.system.redis import certificates
 from tests.system.security.pooler import PGBOUNCER, pgbouncer
 
 pytestmark = [
@@ -180,6 +181,28 @@ async def test_checks_find_a_pooler_without_an_address_of_the_server(pooled: Poo
     assert {one.subject for one in await database_findings(behind)} == {"The pooler", "DATABASE_URL"}
     named = replace(behind, listen_database_url=pooled.settings.postgres)
     assert {one.subject for one in await database_findings(named)} == {"The pooler"}
+
+
+async def test_checks_find_a_certificate_that_expires(pooled: Pooled, servers: Servers) -> None:
+    """PgBouncer offers TLS as PostgreSQL does; the PostgreSQL of the tests is built without it."""
+    folder = make_reachable_directory()
+    made = certificates.make(folder)
+    tls = ["client_tls_sslmode = require", f"client_tls_cert_file = {made.certificate}"]
+    logins = [name_of(pooled.settings.postgres, kind) for kind in ROLES]
+    async with pgbouncer(
+        servers.cluster,
+        folder,
+        pooled.settings.postgres,
+        mode="session",
+        users=logins,
+        options=[*tls, f"client_tls_key_file = {made.key}"],
+    ) as url:
+        found = await database_findings(replace(pooled.settings, database_url=url))
+        named = replace(pooled.settings, listen_database_url=url)
+        of_listening = [one for one in await database_findings(named) if "certificate" in one.problem]
+    expected = "PostgreSQL at 127.0.0.1: its certificate expires in 0 days; renew it, and check its renewal"
+    assert [str(one) for one in found if "certificate" in one.problem] == [expected]
+    assert [str(one) for one in of_listening] == [expected]
 
 
 async def test_twenty_web_processes_share_thirty_connections() -> None:

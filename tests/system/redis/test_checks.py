@@ -118,7 +118,7 @@ async def test_eviction_and_missing_persistence_are_reported(caplog: pytest.LogC
 
 
 @pytest.mark.skipif(servers.SYSTEM is None, reason="redis-server is not on the PATH")
-async def test_unknown_authority_and_wrong_name_are_refused_with_the_remedy(tmp_path: Path) -> None:
+async def test_certificate_that_is_refused_or_expires_is_reported_with_the_remedy(tmp_path: Path) -> None:
     assert servers.SYSTEM is not None
     certificates = authorities.make(tmp_path)
     async with servers.standalone(program=servers.SYSTEM, certificates=certificates) as server:
@@ -128,5 +128,10 @@ async def test_unknown_authority_and_wrong_name_are_refused_with_the_remedy(tmp_
         assert refused.endswith("; name the file of its authority with ssl_ca_certs=FILE in the URL")
         named = f"rediss://:{server.password}@localhost:{server.port}/0?ssl_ca_certs={certificates.authority}"
         assert (await refusal(named)).endswith("; use a name or an address that is in its certificate")
+        expiring = await findings(f"{url}?ssl_ca_certs={certificates.authority}")
+        assert (
+            f"REDIS_URL: the certificate of {server.place} expires in 0 days; renew it, and check its renewal"
+            in expiring
+        )
         unverified = await findings(f"{url}?ssl_cert_reqs=none")
         assert any("the certificate is not verified" in one for one in unverified)

@@ -2,21 +2,26 @@
 
 import os
 import secrets
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import obstore
 import pytest
 
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.ids import new_id
-from hummdesk.storage.file_store import FileStore
+from hummdesk.storage.file_checks import file_findings
+from hummdesk.storage.file_store import FileStore, open_store
+from tests.integration.operator.forwarding import forwarding
 from tests.integration.server.accounts import Account
 from tests.integration.server.conftest import running
 from tests.integration.server.test_files import Uploader
+from tests.system.redis import certificates
 from tests.system.s3.swift_server import BUCKET, KEY, PROGRAMS, SECRET, Swift, swift
 
 pytestmark = [
@@ -71,6 +76,50 @@ async def test_wrong_key_and_missing_bucket_are_unavailable_without_details(s3_s
         with pytest.raises(Unavailable) as refused:
             await FileStore(replace(s3_settings, **wrong)).put(new_id(), new_id(), "000", b"x")
         assert refused.value.message == "The file store does not answer; the upload can be continued later"
+
+
+async def test_checks_of_a_sound_bucket_find_nothing_and_leave_nothing(s3_settings: Settings) -> None:
+    assert await file_findings(s3_settings) == []
+    store = open_store(s3_settings)
+    left = [found["path"] async for batch in obstore.list(store) for found in batch]
+    assert [path for path in left if "check" in path] == []
+
+
+async def test_checks_name_what_is_wrong_with_a_bucket(s3_settings: Settings) -> None:
+    async def problem(**wrong: Any) -> str:
+        [found] = await file_findings(replace(s3_settings, **wrong))
+        assert found.severity == "error"
+        return str(found)
+
+    refused = f"S3_ACCESS_KEY_ID: {s3_settings.s3_endpoint} refuses the credentials (SignatureDoesNotMatch)"
+    remedy = "; correct S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY"
+    assert await problem(s3_secret_access_key="wrong") == refused + remedy
+    assert await problem(s3_access_key_id="unknown") == refused + remedy
+    missing = "FILE_STORE: the bucket 'nowhere' does not exist; create it, or correct FILE_STORE"
+    assert await problem(file_store="s3://nowhere/desk") == missing
+    region = f"S3_REGION: the bucket {BUCKET!r} is in another region; set it to {s3_settings.s3_region}"
+    assert await problem(s3_region="eu-central-1") == region
+    away = "S3_ENDPOINT: http://127.0.0.1:1 does not answer (Connection refused); start it, or correct the address"
+    assert await problem(s3_endpoint="http://127.0.0.1:1") == away
+
+
+async def test_checks_verify_the_certificate_of_the_bucket(
+    s3_settings: Settings, server: Swift, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = certificates.make(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(made.certificate, made.key)
+    async with forwarding(server.url, context=context) as url:
+        secured = replace(s3_settings, s3_endpoint=url)
+        unknown = [str(one) for one in await file_findings(secured)]
+        monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
+        known = [str(one) for one in await file_findings(secured)]
+    expiring = "S3_ENDPOINT: its certificate expires in 0 days; renew it, and check its renewal"
+    assert known == [expiring]
+    assert unknown[0].startswith(
+        f"S3_ENDPOINT: the certificate of {url} is not valid (UnknownIssuer); renew it, or add"
+    )
+    assert unknown[1:] == [expiring]
 
 
 async def test_upload_continues_after_the_store_was_away(

@@ -1,6 +1,7 @@
 """Poolers in front of PostgreSQL: one that only discards start-up parameters, and PgBouncer."""
 
 import asyncio
+import re
 import shutil
 import struct
 from collections.abc import AsyncIterator, Sequence
@@ -74,11 +75,18 @@ async def _relay(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> 
 
 @asynccontextmanager
 async def pgbouncer(
-    cluster: postgres.Cluster, folder: Path, url: str, *, mode: str, size: int = 2, users: Sequence[str] = ()
+    cluster: postgres.Cluster,
+    folder: Path,
+    url: str,
+    *,
+    mode: str,
+    size: int = 2,
+    users: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> AsyncIterator[str]:
     """The URL of a PgBouncer of this pool mode that discards start-up parameters; with at most `size` connections.
 
-    `users` may connect besides the one in `url`.
+    `users` may connect besides the one in `url`; `options` are lines of its configuration.
     """
     given = psycopg.conninfo.conninfo_to_dict(url)
     port = free_port(0)
@@ -90,6 +98,7 @@ async def pgbouncer(
         f"auth_type = trust\nauth_file = {known}\npool_mode = {mode}\ndefault_pool_size = {size}\n"
         f"max_db_connections = {size}\nmax_client_conn = 2000\n"
         "ignore_startup_parameters = options,extra_float_digits\n"
+        f"admin_users = {given['user']}\nserver_login_retry = 1\n" + "\n".join(options)
     )
     service = Service(
         name="pgbouncer", command=(str(PGBOUNCER), str(settings)), folder=folder, env={}, user=cluster.user
@@ -100,6 +109,15 @@ async def pgbouncer(
         yield made
     finally:
         await process.stop()
+
+
+async def move(url: str, folder: Path, target: postgres.Cluster) -> None:
+    """Let the PgBouncer of a folder connect to another server from now on, as the one who promotes a standby does."""
+    settings = folder / "pgbouncer.ini"
+    settings.write_text(re.sub(r"host=\S+", f"host={target.sockets}", settings.read_text(), count=1))
+    console = psycopg.conninfo.make_conninfo(url, dbname="pgbouncer")
+    async with await psycopg.AsyncConnection.connect(console, autocommit=True) as connection:
+        await connection.execute("RELOAD")
 
 
 async def _answers(url: str) -> bool:
