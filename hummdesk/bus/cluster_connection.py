@@ -38,6 +38,8 @@ class ClusterConnection:
         self._nodes: dict[Host, OwnConnection] = {}
         self._suspects: dict[Host, float] = {}
         """Until when nodes that failed are not asked."""
+        self._keyless: Host | None = None
+        """The master that commands without a key go to."""
         self._closed_opened = 0
         self._slots = SlotMap()
         self._is_stale = True
@@ -97,12 +99,20 @@ class ClusterConnection:
         groups: dict[Host | None, list[int]] = defaultdict(list)
         for index in indices:
             slot = slots[index]
-            groups[self._slots.owners[0] if slot is None else self._slots.owner(slot)].append(index)
+            groups[self._any_master() if slot is None else self._slots.owner(slot)].append(index)
         sending = [self._send_to(host, [packed[index] for index in group]) for host, group in groups.items()]
         received = [await sending[0]] if len(sending) == 1 else await asyncio.gather(*sending)
         for group, of_group in zip(groups.values(), received, strict=True):
             for index, answer in zip(group, of_group, strict=True):
                 answers[index] = answer
+
+    def _any_master(self) -> Host:
+        """Return the master for commands without a key: the same one until it fails, so that a dead one delays few."""
+        now, masters = monotonic(), self._slots.masters
+        usable = [host for host in masters if self._suspects.get(host, 0.0) <= now] or masters
+        if self._keyless not in usable:
+            self._keyless = usable[0]
+        return self._keyless
 
     async def _send_to(self, host: Host | None, packed: list[bytes]) -> list[Any]:
         """Return the answers of a node; if it failed, the error for each command."""

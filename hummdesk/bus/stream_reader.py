@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from time import monotonic, time
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from hummdesk.bus.commands import Commands
@@ -361,5 +361,7 @@ class StreamReader:
             await reader.stop()
         await self._commands.close()
 
-    def is_current(self) -> bool:
-        return all(reader.is_current() for reader in self._readers.values())
+    def state(self) -> Literal["ok", "partly", "down"]:
+        """Whether all followed shards are read, some, as while one master of a cluster fails, or none."""
+        current = [reader.is_current() for reader in self._readers.values()]
+        return "ok" if all(current) else "partly" if any(current) else "down"

@@ -1,4 +1,8 @@
-"""The readiness of a web process: PostgreSQL, Redis and the event stream answer."""
+"""The readiness of a web process: PostgreSQL, Redis and the event stream answer.
+
+A process that reads some shards of the event stream and not others is ready: while one master of a Redis Cluster fails,
+all processes do, and a load balancer that took them all out would stop the accounts of the other masters, too.
+"""
 
 import asyncio
 import time
@@ -26,7 +30,7 @@ class Readiness:
         self._checks: dict[str, str] = {}
 
     async def checks(self) -> dict[str, str]:
-        """Return `ok` or `down` for each part."""
+        """Return `ok` or `down` for each part, and `partly` for a bus that reads some of the shards that it should."""
         async with self._lock:
             if time.monotonic() - self._checked_at > CACHED_SECONDS:
                 self._checks = await self._check()
@@ -35,7 +39,7 @@ class Readiness:
 
     async def _check(self) -> dict[str, str]:
         postgresql, redis = await asyncio.gather(_state(self._database.check), _state(self._presence.check))
-        bus = redis if self._reader.is_current() else "down"
+        bus = self._reader.state() if redis == "ok" else "down"
         checks = {"postgresql": postgresql, "redis": redis, "bus": bus}
         for part, state in checks.items():
             READY.labels(part).set(state == "ok")

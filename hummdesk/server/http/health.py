@@ -36,7 +36,7 @@ def blueprint(node: Node) -> Blueprint:
     @routes.get("/health/ready")
     async def ready(_: Request[Any, Any]) -> HTTPResponse:
         checks = await node.context.readiness.checks() | ({"process": "stopping"} if node.is_stopping else {})
-        is_ready = all(state == "ok" for state in checks.values())
+        is_ready = all(state in ("ok", "partly") for state in checks.values())
         status = "ok" if is_ready else "unavailable"
         return json({"status": status, "checks": checks}, status=200 if is_ready else 503)
 

@@ -2,13 +2,16 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 
 import pytest
+from aiohttp import ClientSession
 
 from hummdesk.bus.shards import shard_of
 from hummdesk.bus.slots import slot_of
 from hummdesk.core.broker import QUEUE_KEYS
 from hummdesk.core.ids import new_id
+from tests.integration.server.accounts import Client
 from tests.running_time import running_clock, running_seconds
 from tests.system.chaos.deployment import Deployment, deploy
 from tests.system.chaos.load import Load, load
@@ -22,6 +25,8 @@ pytestmark = [pytest.mark.systems, pytest.mark.timeout(180)]
 
 BACK_SECONDS = 2.0
 """Longest time from the failover to the delivery of new messages."""
+NEVER_MS = 600_000
+"""As FAILOVER_MS, where no replica may be promoted."""
 SENT = 60
 """Messages before a fault."""
 
@@ -114,6 +119,40 @@ async def moved_under_load(deployment: Deployment, found_cluster: Cluster, found
 async def another_master(found_cluster: Cluster, source: Server) -> Server:
     owners = [await found_cluster.owner_of_slot(slot) for slot in (0, 5_500, 11_000)]
     return next(owner for owner in owners if owner is not source)
+
+
+@pytest.mark.engine("Valkey", kind="as a cluster")
+async def test_web_process_stays_ready_while_one_master_of_a_cluster_is_away() -> None:
+    """Otherwise a load balancer would take out all processes, and with them the accounts of the other masters."""
+    async with (
+        servers.cluster(timeout_ms=NEVER_MS) as found,
+        deploy(web_processes=1, starts=("web",), redis_url=found.url) as web,
+        AsyncExitStack() as connected,
+    ):
+        masters = set[str]()
+        while len(masters) < len(found.masters):
+            account = await web.account()
+            client = Client(web.addresses[0])
+            connected.push_async_callback(client.close)
+            await (await client.connect(token=account.token("agent"))).receives("authenticated")
+            masters.add((await found.owner_of_slot(slot_of(shard_of(account.id).stream))).name)
+        checks = {"postgresql": "ok", "redis": "ok", "bus": "ok"}
+        await becomes(web, 200, checks)
+        await (await found.owner_of_slot(0)).kill()
+        await becomes(web, 200, checks | {"bus": "partly"})
+        for master in found.masters:
+            await master.kill()
+        await becomes(web, 503, checks | {"redis": "down", "bus": "down"})
+
+
+async def becomes(web: Deployment, status: int, checks: dict[str, str]) -> None:
+    """Wait until the readiness of a web process has this status, and these checks."""
+    async with asyncio.timeout(50), ClientSession(web.addresses[0]) as session:
+        while True:
+            async with session.get("/health/ready") as answer:
+                if (answer.status, (await answer.json())["checks"]) == (status, checks):
+                    return
+            await asyncio.sleep(0.05)
 
 
 async def stop_replication(master: Server, replica: Server) -> None:
