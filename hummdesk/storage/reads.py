@@ -127,12 +127,15 @@ async def unread_of_agents(tx: Transaction, *, conversation_id: UUID) -> dict[UU
     return {agent: _unread(await _own_unread(tx, conversation_id=conversation_id, reader_id=agent)) for agent in agents}
 
 
-async def view_rule(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> ViewRule:
-    """Whether opening the conversation marks it as read: for its assignee, if the account has set that.
+async def view(tx: Transaction, *, viewer: Person, conversation_id: UUID) -> ViewRule:
+    """Start the first draft of the newest public message, if the customer waits for an answer to it.
+
+    Return whether the view of an agent marks the conversation as read: for its assignee, if the account has set that.
+    A failed run is not repeated: a message that kills its worker would do so whenever an agent reconnects.
 
     Raises NotFound.
     """
-    row = await queries.view_rule(tx, conversation_id=conversation_id, viewer_id=viewer.id)
+    row = await queries.view(tx, conversation_id=conversation_id, viewer_id=viewer.id)
     if row is None:
         raise NotFound
     return ViewRule(read_on_view=row["read_on_view"], applies=row["read_on_view"] == "assignee" and row["is_assignee"])

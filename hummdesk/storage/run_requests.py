@@ -1,6 +1,6 @@
-"""AI runs that staff starts: the draft of a conversation that is opened; drafts, summaries and help on request.
+"""AI runs that staff requests: drafts, summaries and help.
 
-An assignment starts a draft by a trigger, `conversations_draft`.
+An assignment starts a draft by a trigger, `conversations_draft`; an agent who opens a conversation, by `reads.view`.
 """
 
 from typing import Literal
@@ -13,14 +13,6 @@ from hummdesk.storage.queries import load
 queries = load("run_requests")
 
 RequestedKind = Literal["draft", "summary"]
-
-
-async def open_conversation(tx: Transaction, *, conversation_id: UUID) -> None:
-    """Start the first draft of the newest public message, if the customer waits for an answer to it.
-
-    A failed run is not repeated: a message that kills its worker would do so whenever an agent reconnects.
-    """
-    await queries.open(tx, conversation_id=conversation_id)
 
 
 async def request(tx: Transaction, *, conversation_id: UUID, kind: RequestedKind) -> UUID | None:

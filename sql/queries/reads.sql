@@ -131,9 +131,16 @@ WHERE account_id = current_account()
 ORDER BY read_at DESC
 LIMIT :limit;
 
--- name: view_rule(conversation_id, viewer_id)^
--- Whose view of a conversation marks it as read, and whether the viewer is its assignee.
-SELECT accounts.read_on_view, COALESCE(conversations.assigned_to = :viewer_id, false) AS is_assignee
+-- name: view(conversation_id, viewer_id)^
+-- Start the draft of a conversation that an agent opens, as an assignment does. Returns whose view marks it as read, and
+-- whether the viewer is its assignee.
+SELECT
+    accounts.read_on_view,
+    COALESCE(conversations.assigned_to = :viewer_id, false) AS is_assignee,
+    CASE
+        WHEN conversations.status <> 'closed'
+        THEN start_draft(conversations.account_id, conversations.id, conversations.last_public_seq)
+    END
 FROM conversations
 JOIN accounts ON accounts.account_id = conversations.account_id
 WHERE conversations.account_id = current_account()

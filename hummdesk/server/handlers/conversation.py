@@ -16,7 +16,7 @@ from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import lines, viewers
 from hummdesk.server.handlers.missed import missed_in
 from hummdesk.server.sockets import ClientSession
-from hummdesk.storage import conversations, messages, moves, reads, results, run_requests
+from hummdesk.storage import conversations, messages, moves, reads, results
 from hummdesk.storage.conversations import Filter
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.moves import LoggedChange
@@ -77,18 +77,9 @@ async def _read(context: ServerContext, viewer: Person, conversation_id: UUID, p
         moves.lines(reader, viewer=viewer, conversation_id=conversation_id, limit=lines.PAGE),
         results.latest(reader, conversation_id=conversation_id) if viewer.is_staff else _nothing(),
         _newest(reader, viewer, conversation_id, free_bytes(context)) if payload["afterSeq"] is None else _nothing(),
-        _view(reader, viewer, conversation_id) if viewer.role in ANSWERING else _nothing(),
+        reads.view(reader, viewer=viewer, conversation_id=conversation_id) if viewer.role in ANSWERING else _nothing(),
     )
     return _Found(conversation=conversation, receipts=receipts, logged=logged, ended=ended, newest=newest, rule=rule)
-
-
-async def _view(tx: Transaction, viewer: Person, conversation_id: UUID) -> ViewRule:
-    """Start the draft, and return what an agent's view of the conversation does."""
-    _, rule = await asyncio.gather(
-        run_requests.open_conversation(tx, conversation_id=conversation_id),
-        reads.view_rule(tx, viewer=viewer, conversation_id=conversation_id),
-    )
-    return rule
 
 
 async def _answer(

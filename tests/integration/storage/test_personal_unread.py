@@ -176,7 +176,7 @@ async def test_unread_count_is_that_of_the_last_messages(account: Any, monkeypat
 async def test_only_the_assignee_reads_by_looking_if_the_account_has_set_that(account: Any) -> None:
     async def reads_by_looking(viewer: Person) -> bool:
         async with account.tx() as tx:
-            rule = await reads.view_rule(tx, viewer=viewer, conversation_id=account.conversation)
+            rule = await reads.view(tx, viewer=viewer, conversation_id=account.conversation)
         return rule.applies
 
     await account.execute(

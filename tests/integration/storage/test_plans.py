@@ -445,7 +445,6 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("reads.last_asked", {"before_seq": 20_000, **IN_BUSY}, 2),
     ("reads.put_back", {"reader_id": AGENT, "unread_after": 3, **IN_BUSY}, 1),
     ("reads.readers", {"limit": 500, **IN_BUSY}, 1),
-    ("reads.view_rule", {"viewer_id": AGENT, **IN_BUSY}, 1),
     ("reads.lower_staff", {"conversation_id": BUSY, "seq": 19_990}, 11),
     ("reads.lower_customer", {"conversation_id": BUSY, "seq": 19_990}, 11),
     ("reads.positions", {"conversation_id": BUSY, "limit": 500}, 1),
@@ -644,7 +643,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("runs.mark_published", {"account_ids": [ACCOUNT], "run_ids": [SILENT]}, 1),
     ("results.result", {"run_id": DONE}, 1),
     ("results.latest", {"conversation_id": md5("2conversation7"), "recent_messages": 50}, 30),
-    ("run_requests.open", IN_BUSY, 20),
+    ("reads.view", {"viewer_id": AGENT, **IN_BUSY}, 20),
     ("run_requests.assist", IN_BUSY | {"message_id": None, "run_id": md5("new run")}, 20),
     ("run_requests.request", IN_BUSY | {"kind": "draft", "run_id": md5("new run")}, 20),
     (

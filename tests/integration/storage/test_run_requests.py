@@ -9,7 +9,7 @@ import pytest
 
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import RunOutcome
-from hummdesk.storage import conversations, moves, run_requests
+from hummdesk.storage import conversations, moves, reads, run_requests
 from hummdesk.storage.run_requests import RequestedKind
 from hummdesk.storage.runs import AttemptResult
 from tests.integration.storage.run_workflow import RunWorkflow, run_workflow
@@ -30,8 +30,9 @@ async def assign(workflow: RunWorkflow) -> None:
 
 
 async def open_it(workflow: RunWorkflow) -> None:
-    async with workflow.account.tx() as tx:
-        await run_requests.open_conversation(tx, conversation_id=workflow.account.conversation)
+    account = workflow.account
+    async with account.tx() as tx:
+        await reads.view(tx, viewer=account.agent, conversation_id=account.conversation)
 
 
 async def request(workflow: RunWorkflow, kind: RequestedKind = "draft") -> UUID | None:
