@@ -31,10 +31,17 @@ from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
 from tests import database_template, schedule, superuser
 
-EMPTY = """
-    TRUNCATE accounts, erasures, feed_changes, feed_events, file_deletions, outbox, queue_moves CASCADE
+EMPTIED = ("accounts", "erasures", "feed_changes", "feed_events", "file_deletions", "outbox", "queue_moves")
+EMPTY = f"""
+DO $$
+BEGIN
+    IF EXISTS ({" UNION ALL ".join(f"SELECT FROM {table}" for table in EMPTIED)}) THEN
+        TRUNCATE {", ".join(EMPTIED)} CASCADE;
+    END IF;
+END $$
 """
-"""Empties all tables but those without accounts: the others of these names refer to no table."""
+"""Empties all tables but those without accounts: the others of these names refer to no table. Most files leave nothing,
+and TRUNCATE takes 40 ms of CPU time."""
 
 _shared: list[tuple[str, str]] = []
 """The URLs of the database and the Redis that the tests of this process share, once there is one."""
