@@ -2,22 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from hummdesk.core.errors import CommandError
+from hummdesk.dev import postgres
 from hummdesk.storage import startup
 from hummdesk.storage.checks import database_findings
+from tests.conftest import make_reachable_directory
 from tests.integration.server.accounts import Account, Client
 from tests.running_time import running_clock, running_seconds
 from tests.system.chaos.client import Client as Sender
 from tests.system.chaos.deployment import Deployment, deploy
 from tests.system.chaos.load import client_of, load
-from tests.system.chaos.report import row
+from tests.system.chaos.report import Row, row
 from tests.system.postgresql.standby import Standby, standby_of
+from tests.system.security.pooler import PGBOUNCER, move, pgbouncer
 
 pytestmark = [
     pytest.mark.systems,
@@ -27,6 +31,8 @@ pytestmark = [
 
 FAILOVER_SECONDS = 5.0
 """From the promotion to the first acknowledgement."""
+CONNECTIONS = 20
+"""Of PgBouncer."""
 SENT = 3
 
 
@@ -47,21 +53,50 @@ async def replicated(*, synchronous: bool) -> AsyncIterator[tuple[Deployment, St
 async def test_failover_to_synchronous_standby_loses_no_message() -> None:
     async with replicated(synchronous=True) as (made, standby):
         with row("39", "primary killed, synchronous standby promoted") as found:
-            async with load(made, pause=0.01) as traffic:
-                async with traffic.sending():
-                    await asyncio.sleep(1)
-                    await made.kill("postgres")
-                    await standby.promote()
-                    async with running_clock() as clock:
-                        promoted, began = running_seconds(), time.time()
-                        while not any(one.at > promoted for one in traffic.acknowledged.values()):
-                            await asyncio.sleep(0.01)
-                        back = clock.seconds(began, time.time())
-                    await asyncio.sleep(0.5)
-                await traffic.compare(found)
-            found.measure("service back after", back, at_most=FAILOVER_SECONDS, unit=" s")
-            found.note(f"disconnects {sorted(code for one in traffic.clients for code in one.disconnect_codes)}")
-            print(found)
+            await fail_over_under_load(made, standby.promote, found)
+
+
+@pytest.mark.engine("PgBouncer", "PostgreSQL", kind="with a synchronous standby")
+@pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
+async def test_failover_behind_pgbouncer_loses_no_message() -> None:
+    """PgBouncer is given the promoted server; notifications come over an address that names both servers."""
+    async with deploy(starts=()) as made, standby_of(made.cluster) as standby:
+        await standby.make_synchronous()
+        direct, folder = made.settings.database_url, make_reachable_directory()
+        async with pgbouncer(made.cluster, folder, direct, mode="transaction", size=CONNECTIONS) as url:
+
+            async def promote() -> None:
+                await standby.promote()
+                await move(url, folder, standby.cluster)
+
+            port = psycopg.conninfo.conninfo_to_dict(url)["port"]
+            made.settings = replace(made.settings, database_url=standby.url)
+            address = f"postgresql://{postgres.NAME}@127.0.0.1:{port}/{postgres.NAME}"
+            changed = replace(made.settings, database_url=address, listen_database_url=standby.url)
+            behind = replace(made, settings=changed)
+            await behind.start_web()
+            await behind.start_relay()
+            with row("39", "primary behind PgBouncer killed, synchronous standby promoted") as found:
+                await fail_over_under_load(made, promote, found)
+            await made.stop(*[name for name in made.processes if name.startswith(("web", "relay"))])
+
+
+async def fail_over_under_load(made: Deployment, promote: Callable[[], Awaitable[None]], found: Row) -> None:
+    async with load(made, pause=0.01) as traffic:
+        async with traffic.sending():
+            await asyncio.sleep(1)
+            await made.kill("postgres")
+            await promote()
+            async with running_clock() as clock:
+                promoted, began = running_seconds(), time.time()
+                while not any(one.at > promoted for one in traffic.acknowledged.values()):
+                    await asyncio.sleep(0.01)
+                back = clock.seconds(began, time.time())
+            await asyncio.sleep(0.5)
+        await traffic.compare(found)
+    found.measure("service back after", back, at_most=FAILOVER_SECONDS, unit=" s")
+    found.note(f"disconnects {sorted(code for one in traffic.clients for code in one.disconnect_codes)}")
+    print(found)
 
 
 async def test_failover_that_loses_messages_resynchronizes_clients_before_a_seq_occurs_again() -> None:
