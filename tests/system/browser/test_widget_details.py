@@ -1,5 +1,6 @@
 """What the widget shows and asks around the first message, by settings of the account."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ from playwright.async_api import Browser, expect
 from hummdesk.operator.people import set_widget_origins
 from tests.integration.server.accounts import Account
 from tests.system.browser.conftest import DemoAccount
+from tests.system.browser.console_page import ConsolePage
 from tests.system.browser.foreign_site import ForeignSite
 from tests.system.browser.test_widget import Visitor
 
@@ -72,3 +74,49 @@ async def test_visitor_is_addressed_by_page_and_asked_for_details_before_or_afte
     await expect(visitor.field).to_have_value("Not in the way")
     await context.close()
     await desk.close()
+
+
+async def test_pages_that_a_visitor_opens_are_shown_beside_the_conversation(
+    chromium: Browser, account: DemoAccount, allowed_site: ForeignSite
+) -> None:
+    desk = await Account(settings=account.settings, url=account.url).make()
+    await set_widget_origins(desk.settings, account_id=desk.id, origins=[allowed_site.origin])
+    allowed_site.page = (
+        f'<!doctype html><html lang="en"><title>Shop</title>'
+        f'<script src="{desk.url}/widget.js" data-account="{desk.id}"></script>'
+    )
+    await set_look(desk, recordPages=True)
+    agent = await desk.connect("agent")
+    context = await chromium.new_context(viewport={"width": 1100, "height": 760}, reduced_motion="reduce")
+    visitor = Visitor(await context.new_page())
+    await visitor.page.goto(f"{allowed_site.origin}/boots?token=secret#top")
+    await visitor.page.wait_for_function(HAS_CHECKED_RULES, arg=str(desk.id))
+    await visitor.launcher.click()
+    await expect(visitor.dialog).to_contain_text("We see which pages of this site you visit.")
+    assert await visitor.view.violations(within="hummdesk-widget") == []
+    await until_visited(desk, "/boots")
+    await visitor.page.evaluate("() => { history.pushState(null, '', '/tents?size=9'); document.title = '' }")
+    await until_visited(desk, "/tents")
+    await visitor.write("Is it waterproof?")
+    conversation = (await agent.receives("conversation_created"))["conversationId"]
+    await context.close()
+
+    context = await chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    await context.add_init_script(f"sessionStorage.setItem('hummdesk.token', {json.dumps(desk.token('agent'))})")
+    console = ConsolePage(await context.new_page())
+    await console.page.goto(f"{desk.url}/c/{conversation}")
+    links = console.page.get_by_role("region", name="Pages visited").get_by_role("link")
+    await expect(links).to_have_text(["/tents", "Shop"])
+    await expect(links.last).to_have_attribute("href", f"{allowed_site.origin}/boots")
+    await expect(links.last).to_have_attribute("rel", "noopener noreferrer")
+    assert await console.violations(within=".details") == []
+    await context.close()
+    await desk.close()
+
+
+async def until_visited(desk: Account, path: str) -> None:
+    """The widget reports a page when it has been open for a second."""
+    visits = "SELECT FROM page_visits WHERE account_id = %(account)s AND url LIKE '%%' || %(path)s"
+    async with asyncio.timeout(30):
+        while not await desk.execute(visits, path=path):
+            await asyncio.sleep(0.05)

@@ -483,3 +483,27 @@ test("a proactive message is for visitors without conversations, also when the l
   const late = new Chat("https://desk.example", visitor()); // the page has not identified the customer yet
   assert.equal(await late.propose("Which size?"), false);
 });
+
+test("the open page is reported once, without its query", async ({ mock }) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  globalThis.location = { origin: "https://shop.example", pathname: "/boots", search: "?token=secret" };
+  const { chat, client } = await chatOf();
+  document.title = "🥾".repeat(201);
+  const visit = async () => {
+    chat.visit();
+    mock.timers.tick(1000);
+    await settled();
+    return client.requests.filter(([name]) => name === "visit_page").map(([, page]) => page.url);
+  };
+  assert.deepEqual(await visit(), ["https://shop.example/boots"]);
+  assert.equal([...client.requests.at(-1)[1].title].length, 200);
+  assert.equal((await visit()).length, 1);
+  globalThis.location.pathname = "/sale";
+  chat.visit();
+  globalThis.location.pathname = "/tents"; // within a second
+  client.answers.visit_page = () => Promise.reject(new Error("lost"));
+  assert.deepEqual((await visit()).slice(1), ["https://shop.example/tents"]);
+  assert.equal((await visit()).length, 3); // again, since it was lost
+  client.handlers.state("offline");
+  assert.equal((await visit()).length, 3);
+});

@@ -22,6 +22,9 @@ import type { Identity, Visitor } from "./visitor.js";
 const TYPING_TIMEOUT_MS = 6000;
 const RETRY_MS = 2000;
 const PAGE = 20;
+/** A page that is left sooner is not reported. On in-page navigation, the title follows the path. */
+const VISIT_MS = 1000;
+const LONGEST_TITLE = 200;
 const FOLLOWED = 4;
 
 /** Messages written before a conversation exists. The first one starts it, the others follow as its messages. */
@@ -63,6 +66,8 @@ export class Chat {
   onUnread: (count: number) => void = () => undefined;
   /** Called with each new message of an agent that the visitor is not looking at. */
   onArrival: () => void = () => undefined;
+  /** Called when a session with the server has begun. */
+  onSession: () => void = () => undefined;
   readonly files: ChatFiles;
   /** Called when the list of conversations has arrived. */
   private onListed: () => void = () => undefined;
@@ -84,6 +89,9 @@ export class Chat {
   /** The attempt to find out who the visitor is. */
   private settling: object | undefined;
   private marked: string | undefined;
+  /** The page that was reported last. */
+  private visited: string | undefined;
+  private visitTimer: ReturnType<typeof setTimeout> | undefined;
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -234,6 +242,12 @@ export class Chat {
     return true;
   }
 
+  /** Report the open page, without query and fragment, to an account that records the pages that visitors open. */
+  visit(): void {
+    clearTimeout(this.visitTimer);
+    this.visitTimer = setTimeout(() => this.report(), VISIT_MS);
+  }
+
   setDraft(text: string): void {
     if (!this.problem) this.connect();
     this.draft = text;
@@ -316,6 +330,16 @@ export class Chat {
   async judge(verdict: "yes" | "no" | "person"): Promise<{ handedOver: boolean } | undefined> {
     const { client, conversationId = "" } = this;
     return client?.request("judge_answer", { conversationId, verdict }).catch(() => undefined);
+  }
+
+  private report(): void {
+    const url = location.origin + location.pathname;
+    if (!this.client || this.isOffline || url === this.visited) return;
+    this.visited = url;
+    const title = [...document.title].slice(0, LONGEST_TITLE).join("");
+    this.client.request("visit_page", { url, title }).catch(() => {
+      this.visited = undefined;
+    });
   }
 
   private setOpen(isOpen: boolean): void {
@@ -403,6 +427,7 @@ export class Chat {
     this.client?.close();
     this.client = undefined;
     this.settling = undefined;
+    this.visited = undefined;
     this.isListed = false;
     this.isListShown = false;
     this.conversationId = undefined;
@@ -427,6 +452,7 @@ export class Chat {
     if (state === "online" || state === "resynchronized") {
       this.isListed = false;
       void this.askAvailability(client);
+      this.onSession();
     }
     void this.enter(client);
   }
@@ -456,8 +482,7 @@ export class Chat {
 
   /** List the conversations, send what was written before there was one, and join the one that is shown. */
   private async enter(client: DeskClient): Promise<void> {
-    const isOffline = this.state === "offline" || this.state === "connecting";
-    if (isOffline || client !== this.client || this.entering === client) return;
+    if (this.isOffline || client !== this.client || this.entering === client) return;
     this.entering = client;
     try {
       this.newConversation ??= this.restoreNew();
@@ -476,6 +501,10 @@ export class Chat {
     }
     const isLeft = this.conversationId !== undefined && !this.history;
     if (isLeft || this.hasUnsent) void this.enter(client); // written or chosen in the meantime
+  }
+
+  private get isOffline(): boolean {
+    return this.state === "offline" || this.state === "connecting";
   }
 
   /** Whether there are messages or files for a conversation that has not started yet. */

@@ -33,6 +33,10 @@ function install(script: HTMLScriptElement, account: string) {
   const sound = new Sound(storage);
   look.changed = () => chat.changed();
   chat.onArrival = () => sound.play();
+  const visit = () => {
+    if (look.chosen.recordPages) chat.visit();
+  };
+  chat.onSession = visit;
   followViewport(host);
   const root = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
@@ -41,8 +45,12 @@ function install(script: HTMLScriptElement, account: string) {
   const { language = "", title } = script.dataset;
   const show = () => {
     void visitor.loadLook().then(() => {
-      propose(chat, storage, look.chosen);
-      onNavigation(() => propose(chat, storage, look.chosen));
+      const onPage = () => {
+        propose(chat, storage, look.chosen);
+        visit();
+      };
+      onPage();
+      onNavigation(onPage);
     });
     host.lang = currentLanguage;
     render(<Widget chat={chat} look={look} sound={sound} title={title} />, root);

@@ -115,7 +115,7 @@ function Panel({ chat, look, sound, title }: Parts & { title: string }) {
   const notice = noticeOf(chat);
   const { isListShown, conversations } = chat;
   const unreadElsewhere = conversations.unread - conversations.unreadIn(chat.conversationId);
-  const { preChat = "off", askEmail = true } = look.chosen;
+  const { preChat = "off", askEmail = true, recordPages } = look.chosen;
   const isFirst = preChat !== "off" && chat.isUnreachable && chat.isNew;
   const isAsked = askEmail && chat.isUnreachable && chat.hasWritten && !chat.isClosed;
   const onKeyDown = (event: KeyboardEvent) => {
@@ -185,6 +185,7 @@ function Panel({ chat, look, sound, title }: Parts & { title: string }) {
               <Composer chat={chat} />
             </>
           )}
+          {recordPages && <small class="recorded">{t("widget.recordsPages")}</small>}
         </>
       )}
     </section>

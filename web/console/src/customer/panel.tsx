@@ -10,6 +10,7 @@ import { useStore } from "../state/context";
 import { AttributesForm } from "./attributes";
 import "./customer.css";
 import { Earlier } from "./earlier";
+import { Pages } from "./pages";
 import { CustomerProfile } from "./profile";
 
 export function CustomerPanel({ contactId, conversationId }: { contactId: string; conversationId: string }) {
@@ -42,6 +43,7 @@ export function CustomerPanel({ contactId, conversationId }: { contactId: string
       </dl>
       <Attributes contact={contact} profile={profile} />
       <Notes contact={contact} profile={profile} />
+      {profile.pages.length > 0 && <Pages profile={profile} />}
       {earlier.length > 0 && (
         <Earlier key={conversationId} conversations={earlier} conversationId={conversationId} profile={profile} />
       )}

@@ -4,6 +4,7 @@ import {
   type Contact,
   type ContactUpdate,
   etagOf,
+  type PageVisit,
   ProblemError,
   type Conversation as Summary,
 } from "@hummdesk/client/rest";
@@ -79,6 +80,7 @@ type Saved = "stored" | "changed" | "failed";
 export class CustomerProfile {
   contact: Contact | null = null;
   earlier: Summary[] = [];
+  pages: PageVisit[] = [];
   state: "loading" | "ready" | "failed" = "loading";
   private contactId = "";
   private saving: Promise<unknown> = Promise.resolve();
@@ -102,16 +104,18 @@ export class CustomerProfile {
     const { contactId, store } = this;
     this.contact = null;
     this.earlier = [];
+    this.pages = [];
     this.state = "loading";
     store.changed();
     try {
       const rest = await restOf(store.credentials);
-      const [contact, page] = await Promise.all([
+      const [contact, page, { pages }] = await Promise.all([
         rest.getContact(contactId),
         rest.listConversations({ contactId, limit: MOST_EARLIER }),
+        rest.listContactPages(contactId).catch(() => ({ pages: [] })), // the profile is shown without them
       ]);
       if (contactId !== this.contactId) return;
-      Object.assign(this, { contact, earlier: page.conversations, state: "ready" });
+      Object.assign(this, { contact, earlier: page.conversations, pages, state: "ready" });
     } catch {
       if (contactId === this.contactId) this.state = "failed";
     }

@@ -12,7 +12,9 @@ const ALL = Object.keys(LANGUAGES) as Language[];
 const COLOR = "widgetLook.color";
 const POSITION = "widgetLook.position";
 const LONGEST = { title: 60, greeting: 200 };
-const SWITCHES = ["showTeam", "askEmail", "namePage"] as const;
+// By name, with the default.
+const SWITCHES = { showTeam: true, askEmail: true, namePage: true, recordPages: false };
+const SWITCH_NAMES = Object.keys(SWITCHES) as (keyof typeof SWITCHES)[];
 const PRE_CHAT = "widgetLook.preChat";
 const MESSAGES = [0, 1, 2];
 // The light one of the widget's style.css.
@@ -100,8 +102,13 @@ function lookFields(): FieldSpec[] {
       ],
     },
     ...texts,
-    ...SWITCHES.map(
-      (name): FieldSpec => ({ name: `widgetLook.${name}`, label: `settings.widget.${name}`, kind: "yes" }),
+    ...SWITCH_NAMES.map(
+      (name): FieldSpec => ({
+        name: `widgetLook.${name}`,
+        label: `settings.widget.${name}`,
+        hint: name === "recordPages" ? t("settings.widget.recordPagesHint") : undefined,
+        kind: "yes",
+      }),
     ),
     {
       name: PRE_CHAT,
@@ -162,7 +169,7 @@ function valuesOf(look: WidgetLook): Values {
     [textPath(one, "title"), texts[one]?.title ?? ""],
     [textPath(one, "greeting"), texts[one]?.greeting ?? ""],
   ]);
-  const switches = SWITCHES.map((name) => [`widgetLook.${name}`, look[name] ?? true]);
+  const switches = SWITCH_NAMES.map((name) => [`widgetLook.${name}`, look[name] ?? SWITCHES[name]]);
   const messages = MESSAGES.flatMap((n) => messageValues(n, proactive[n]));
   const others = Object.fromEntries([...entries, ...switches, ...messages]);
   return { [COLOR]: color, [POSITION]: position, [PRE_CHAT]: preChat, ...others };
@@ -188,7 +195,10 @@ function lookOf(values: Values): WidgetLook {
     const texts = { ...(title && { title }), ...(greeting && { greeting }) };
     if (title || greeting) look.texts = { ...look.texts, [one]: texts };
   }
-  for (const name of SWITCHES) if (values[`widgetLook.${name}`] === false) look[name] = false;
+  for (const name of SWITCH_NAMES) {
+    const value = values[`widgetLook.${name}`] === true;
+    if (value !== SWITCHES[name]) look[name] = value;
+  }
   const preChat = text(PRE_CHAT) as NonNullable<WidgetLook["preChat"]>;
   if (preChat !== "off") look.preChat = preChat;
   const proactive = MESSAGES.flatMap((n) => messageOf(n, text));
