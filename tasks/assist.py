@@ -29,7 +29,6 @@ class AssistHandler(RunHandler):
                     raise Conflict("The message was withdrawn")
                 wanted = replace(wanted, text=run.message.content)
             answered = await worker.providers.ask(run, lambda provider: provider.assist(wanted), has_fallback=False)
-            await worker.assists.delete(run.account_id, run.id)
             payload = {
                 "requested_by": str(request.requested_by),
                 "text": answered.value,

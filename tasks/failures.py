@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hummdesk.ai.protocol import ProviderError, ProviderRefused
+from hummdesk.core import run_errors
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.storage.runs import AttemptResult, ClaimedRun
@@ -18,12 +19,12 @@ class Failure:
 
 
 FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
-    (TimeoutError, Failure("TIMEOUT", "The AI did not answer in time")),
-    (ProviderRefused, Failure("REFUSED", "The AI cannot process this message", permanent=True)),
-    (ProviderError, Failure("PROVIDER_ERROR", "The AI gave no usable answer")),
-    (Unavailable, Failure("UNAVAILABLE", "A service that the AI depends on is down")),
-    (HummDeskError, Failure("UNPROCESSABLE", "The message can no longer be processed", permanent=True)),
-    (Exception, Failure("INTERNAL_ERROR", "The AI run failed")),
+    (TimeoutError, Failure("TIMEOUT", run_errors.LATE)),
+    (ProviderRefused, Failure("REFUSED", run_errors.REFUSED, permanent=True)),
+    (ProviderError, Failure("PROVIDER_ERROR", run_errors.UNUSABLE)),
+    (Unavailable, Failure("UNAVAILABLE", run_errors.SERVICE_DOWN)),
+    (HummDeskError, Failure("UNPROCESSABLE", run_errors.GONE, permanent=True)),
+    (Exception, Failure("INTERNAL_ERROR", run_errors.UNEXPLAINED)),
 )
 """The first matching type counts."""
 

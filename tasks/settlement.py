@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
@@ -53,6 +54,7 @@ async def settle(worker: WorkerContext, attempts: Sequence[FinishedAttempt]) -> 
             return sum([await settle(worker, [attempt]) for attempt in attempts], Counter[str]())
         attempts = [replace(attempts[0], result=fail(worker, attempts[0].result.run, error))]
         settlement = await _store(worker, attempts)
+    await _delete_texts(worker, settlement)
     await _publish(worker, attempts, settlement)
     return _count(worker, attempts, settlement)
 
@@ -65,6 +67,17 @@ async def _store(worker: WorkerContext, attempts: Sequence[FinishedAttempt]) -> 
             return await runs.settle(tx, results, quiet_seconds=worker.settings.ai_quiet_seconds)
 
     return await retry_while_unavailable(worker.settings, store)
+
+
+async def _delete_texts(worker: WorkerContext, settlement: Settlement) -> None:
+    """Delete the texts of agents, which an attempt after this one would need no more; otherwise they expire.
+
+    Not before: the next attempt of a run whose worker is killed before its result is stored needs them.
+    """
+    with suppress(Unavailable):
+        for run in settlement.ended:
+            if run.kind == "assist":
+                await worker.assists.delete(run.account_id, run.id)
 
 
 async def _publish(worker: WorkerContext, attempts: Sequence[FinishedAttempt], settlement: Settlement) -> None:

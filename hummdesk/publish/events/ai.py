@@ -11,12 +11,11 @@ from uuid import UUID
 
 from hummdesk.ai.protocol import Priority, Sentiment, SourceKind, Tone
 from hummdesk.core.models import RunKind, RunOutcome
+from hummdesk.core.run_errors import UNEXPLAINED, RunErrorCode, code_of
 from hummdesk.publish.audience import ACCOUNT, JOINED_STAFF, agent
 from hummdesk.publish.events.base import Event, OfConversation, OfMessage, Payload, event, utc_now
 from hummdesk.publish.fields import MAX_INTEGER, Count, Id, Range, Routing, Share
 from hummdesk.storage.runs import EndedRun
-
-UNEXPLAINED = "The AI run failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,9 +247,13 @@ class AIAssist(OfMessage):
 
 @event("ai_error", to=(ACCOUNT,))
 class AIError(AIRun):
-    """An AI run has failed permanently. `error` is safe to show."""
+    """An AI run has failed permanently. `error` is safe to show.
+
+    With the code `UNAVAILABLE`, another request may succeed later; with `CONFLICT`, what the run is about is gone.
+    """
 
     error: str
+    code: RunErrorCode
     retryable: bool = False
 
     @property
@@ -292,7 +295,7 @@ def events_of(ended: EndedRun, result: Payload | None) -> list[Event]:
     }
     if ended.outcome is None:
         error = ended.last_error or UNEXPLAINED
-        return [AIError(**about, error=error)]
+        return [AIError(**about, error=error, code=code_of(error))]
     completed = AIProcessingCompleted(
         **about,
         outcome=ended.outcome,

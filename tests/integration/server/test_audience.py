@@ -599,7 +599,7 @@ EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
         cost={"tokens": 100, "dollars": 0.01},
         provider="openai",
     ),
-    AIError: lambda a: AIError(**of_run(a), error="It failed"),
+    AIError: lambda a: AIError(**of_run(a), error="It failed", code="INTERNAL_ERROR"),
     ClassificationCorrected: lambda a: ClassificationCorrected(
         **parts(a), corrected_by=a.people["agent"].id, category="sales"
     ),

@@ -251,12 +251,12 @@ async def test_withdrawal_refusal_and_expiry_end_a_run_for_one_agent_without_a_r
         message = await pipeline.say(pipeline.agent, "Right number: 13")
         await assist(pipeline, Assist(kind="translate", text="", is_message=True, language="de"))
         events = await payloads_of(pipeline, message, "assist")
-        assert events["ai_error"]["processingType"] == "assist"
+        assert (events["ai_error"]["processingType"], events["ai_error"]["code"]) == ("assist", "INTERNAL_ERROR")
         assert "ai_assist" not in events
         assert len(fake_api.requests) == 1
         message = await pipeline.say(pipeline.agent, "Too late: 14")
         await assist(pipeline, None)
-        assert "ai_error" in await payloads_of(pipeline, message, "assist")
+        assert (await payloads_of(pipeline, message, "assist"))["ai_error"]["code"] == "CONFLICT"
         assert len(fake_api.requests) == 1
 
 

@@ -156,6 +156,7 @@ def test_end_of_failed_run_without_reason_is_explained() -> None:
     [event] = events_of(an_ended_run(outcome=None), None)
     assert event.payload()["error"] == "The AI run failed"
     assert event.payload()["retryable"] is False
+    assert event.payload()["code"] == "INTERNAL_ERROR"
 
 
 def test_draft_goes_to_the_assignee_and_joined_staff() -> None:

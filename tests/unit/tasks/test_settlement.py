@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
@@ -29,6 +30,7 @@ class FakeDatabase:
     """Runs that another process has ended."""
     unavailable: int = 0
     """Transactions that still fail."""
+    is_redis_down: bool = False
 
     @asynccontextmanager
     async def accounts(self, account_ids: Any, *, durable: bool = True) -> AsyncIterator[None]:
@@ -52,6 +54,11 @@ class FakeDatabase:
     async def mark_published(self, tx: None, keys: Sequence[RunKey]) -> int:
         self.log.append(f"mark {len(keys)}")
         return len(keys)
+
+    async def delete(self, account_id: UUID, run_id: UUID) -> None:
+        if self.is_redis_down:
+            raise Unavailable
+        self.log.append("delete text")
 
     async def publish(self, *events: object) -> None:
         self.log.append(f"publish {len(events)}")
@@ -86,7 +93,9 @@ def database(monkeypatch: pytest.MonkeyPatch) -> FakeDatabase:
 def worker(database: FakeDatabase) -> WorkerContext:
     providers = SimpleNamespace(name_for=lambda run: "embedded")
     broadcast = SimpleNamespace(publisher=database)
-    fakes = SimpleNamespace(settings=SETTINGS, database=database, broadcast=broadcast, providers=providers)
+    fakes = SimpleNamespace(
+        settings=SETTINGS, database=database, broadcast=broadcast, providers=providers, assists=database
+    )
     return cast(WorkerContext, fakes)
 
 
@@ -102,6 +111,23 @@ async def test_settle_publishes_after_storing_and_before_marking(worker: WorkerC
 
 async def test_settle_with_retried_attempts_publishes_nothing(worker: WorkerContext, database: FakeDatabase) -> None:
     result = AttemptResult(run=claimed_run(), status="pending", error="503", delay_seconds=1)
+    assert await settle(worker, [FinishedAttempt(result, 0.1)]) == {"retried": 1}
+    assert database.log == ["store 1"]
+
+
+async def test_settle_deletes_the_text_of_an_agent_after_its_result_is_stored(
+    worker: WorkerContext, database: FakeDatabase
+) -> None:
+    assert await settle(worker, [done(claimed_run(kind="assist"))]) == {"done": 1}
+    assert database.log == ["store 1", "delete text", "publish 1", "mark 1"]
+    database.is_redis_down = True
+    assert await settle(worker, [done(claimed_run(kind="assist"))]) == {"done": 1}, "the text expires"
+
+
+async def test_settle_keeps_the_text_of_an_agent_for_the_next_attempt(
+    worker: WorkerContext, database: FakeDatabase
+) -> None:
+    result = AttemptResult(run=claimed_run(kind="assist"), status="pending", error="503", delay_seconds=1)
     assert await settle(worker, [FinishedAttempt(result, 0.1)]) == {"retried": 1}
     assert database.log == ["store 1"]
 

@@ -459,7 +459,7 @@ export interface AIAssist {
   provider: string;
 }
 
-/** An AI run has failed permanently. `error` is safe to show. */
+/** An AI run has failed permanently. `error` is safe to show. With the code `UNAVAILABLE`, another request may succeed later; with `CONFLICT`, what the run is about is gone. */
 export interface AIError {
   conversationId: string;
   timestamp: string;
@@ -467,6 +467,7 @@ export interface AIError {
   processingType: "classification" | "draft" | "summary" | "assist";
   runId: string;
   error: string;
+  code: "UNAVAILABLE" | "CONFLICT" | "INTERNAL_ERROR";
   retryable: boolean;
 }
 

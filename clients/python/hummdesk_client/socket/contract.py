@@ -500,7 +500,7 @@ class AIAssist(TypedDict):
 
 
 class AIError(TypedDict):
-    """An AI run has failed permanently. `error` is safe to show."""
+    """An AI run has failed permanently. `error` is safe to show. With the code `UNAVAILABLE`, another request may succeed later; with `CONFLICT`, what the run is about is gone."""
 
     conversationId: str
     timestamp: str
@@ -508,6 +508,7 @@ class AIError(TypedDict):
     processingType: Literal["classification", "draft", "summary", "assist"]
     runId: str
     error: str
+    code: Literal["UNAVAILABLE", "CONFLICT", "INTERNAL_ERROR"]
     retryable: bool
 
 
