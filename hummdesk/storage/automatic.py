@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from hummdesk.core.errors import Conflict, Invalid
 from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
-from hummdesk.storage import accounts, audit, conversations, messages, run_requests
+from hummdesk.storage import accounts, audit, conversations, hand_over_texts, messages, run_requests
 from hummdesk.storage.changes import changed_fields
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.messages import NewMessage
@@ -33,12 +33,6 @@ RESOLUTION_HOURS = 72
 MAX_CONVERSATIONS = 5_000
 """The newest conversations of a range, which a report reads."""
 MAX_FAILURES = 2
-REASONS = {
-    "low_score": "no article answers the question well enough",
-    "anger": "the customer is upset",
-    "second_failure": "two answers did not help",
-    "asked": "the customer asked for a person",
-}
 
 COUNTS = {
     "conversations": "conversations",
@@ -210,19 +204,24 @@ async def judge(tx: Transaction, customer: Person, conversation_id: UUID, verdic
 
 
 async def hand_over(tx: Transaction, account_id: UUID, conversation_id: UUID, reason: str) -> bool:
-    """Hand a conversation over to people, with a note and a summary, back in its queue; return whether it was."""
+    """Hand a conversation over to people, with a note and a summary, back in its queue; return whether it was.
+
+    The note is in the language of the conversation, as the AI has found it: accounts have none.
+    """
     machine = _machine(account_id, "HummDesk")
     await conversations.lock(tx, viewer=machine, conversation_id=conversation_id)
     if await queries.hand_over(tx, conversation_id=conversation_id, reason=reason) is None:
         return False
+    row = await queries.language(tx, conversation_id=conversation_id)
+    language: str | None = row and row["language"]
     note = NewMessage(
         conversation_id=conversation_id,
-        content=f"Handed over to a person: {REASONS[reason]}.",
+        content=hand_over_texts.note(language, reason),
         metadata={"handedOver": reason},
         private=True,
     )
     await messages.send_locked(tx, messages.Outgoing.of(machine, note))
-    await _change_status(tx, conversation_id, "open", f"handed over: {REASONS[reason]}")
+    await _change_status(tx, conversation_id, "open", hand_over_texts.change(language, reason))
     await run_requests.request(tx, conversation_id=conversation_id, kind="summary")
     return True
 

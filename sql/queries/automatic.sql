@@ -186,6 +186,29 @@ WHERE account_id = current_account()
   ) IS NULL
 RETURNING conversation_id;
 
+-- name: language(conversation_id)^
+-- The language of a conversation: of the newest classification of the last messages of which it is known.
+SELECT ai_results.payload -> 'classification' ->> 'language' AS language
+FROM (
+    SELECT id, seq
+    FROM messages
+    WHERE messages.account_id = current_account()
+      AND messages.conversation_id = :conversation_id
+    ORDER BY seq DESC
+    LIMIT 20
+) AS recent
+JOIN ai_runs
+  ON ai_runs.account_id = current_account()
+ AND ai_runs.message_id = recent.id
+ AND ai_runs.kind = 'classification'
+ AND ai_runs.outcome = 'done'
+JOIN ai_results
+  ON ai_results.account_id = current_account()
+ AND ai_results.run_id = ai_runs.id
+WHERE ai_results.payload -> 'classification' ->> 'language' <> 'und'
+ORDER BY recent.seq DESC
+LIMIT 1;
+
 -- name: figures(since, until, hours, limit)
 -- What became of the newest conversations of a range in which the machine has answered, by category. `resolved`: for so
 -- many hours after its last answer neither the customer nor a person wrote, and nobody was asked for; `waiting`: that time

@@ -18,6 +18,19 @@ from tests.integration.storage.conftest import Account, WriterHarness
 
 RACES, CONVERSATIONS = 10_000 if os.environ.get("CHAOS") == "full" else 120, 20
 CATEGORY = "billing"
+CLASSIFIED = """
+WITH run AS (
+    SELECT id FROM ai_runs WHERE conversation_id = %(conversation)s AND kind = 'classification'
+    ORDER BY seq OFFSET %(number)s LIMIT 1
+), ended AS (
+    UPDATE ai_runs SET status = 'done', outcome = 'done', started_at = now(), finished_at = now(), published_at = now()
+    FROM run WHERE ai_runs.id = run.id
+)
+INSERT INTO ai_results (account_id, run_id, kind, payload)
+SELECT %(account)s, id, 'classification',
+    jsonb_build_object('classification', jsonb_build_object('language', %(language)s::text, 'category', 'billing'))
+FROM run
+"""
 
 
 async def allow(account: Account, *, is_enabled: bool = True) -> UUID:
@@ -168,6 +181,33 @@ async def test_no_twice_hands_over_with_note_summary_and_queue(account: Account)
     assert (waiting, runs) == (first.created_at, 1)
     assert await judge(account, "person"), "it is handed over already"
     assert (await report(account))["total"]["secondFailure"] == 1
+
+
+@pytest.mark.parametrize(
+    ("languages", "note"),
+    [
+        (("de",), "An einen Menschen übergeben: es wurde um einen Menschen gebeten."),
+        (("de", "und"), "An einen Menschen übergeben: es wurde um einen Menschen gebeten."),
+        (("de", "en"), "Handed over to a person: the customer asked for a person."),
+        (("fi",), "Handed over to a person: the customer asked for a person."),
+        ((), "Handed over to a person: the customer asked for a person."),
+    ],
+)
+async def test_note_is_in_the_language_of_the_conversation(
+    account: Account, languages: tuple[str, ...], note: str
+) -> None:
+    await allow(account)
+    first = (await account.send(account.customer, needs_ai=True)).message
+    await send(account, answer_to(first))
+    for _ in languages[1:]:
+        await account.send(account.customer, needs_ai=True)
+    for number, language in enumerate(languages):
+        await account.execute(CLASSIFIED, number=number, language=language)
+    assert await judge(account, "person")
+    [[content]] = await account.execute(
+        "SELECT content FROM messages WHERE conversation_id = %(conversation)s AND private"
+    )
+    assert content == note
 
 
 async def test_verdict_needs_an_automatic_answer_and_its_customer(account: Account) -> None:

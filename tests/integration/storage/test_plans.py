@@ -749,6 +749,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("automatic.may_answer", IN_BUSY | {"seq": 20_000, "category": "billing", "confidence": 0.9}, 10),
     ("automatic.answered", IN_BUSY | {"category": "billing", "failures": 0, "seq": 1}, 0),
     ("automatic.judge", IN_BUSY | {"verdict": "no"}, 2),
+    ("automatic.language", IN_BUSY, 60),
     ("automatic.hand_over", IN_BUSY | {"reason": "asked"}, 10),
     ("automatic.figures", {"since": NIGHT, "until": datetime.now(UTC), "hours": 72, "limit": 100}, 100 * 4),
     ("draft_reports.mark", IN_BUSY | {"run_id": DONE, "is_dismissed": True}, 1),
