@@ -120,9 +120,10 @@ class DraftChecks:
         return shown
 
     def check_question(self, content: str) -> str:
-        """Return a question to the customer, with its placeholders restored. It may repeat the customer's own facts.
+        """Return a question to the customer, with its placeholders restored.
 
-        Raises ProviderRefused if it may not be shown.
+        In sentences that are questions, it may repeat the customer's own facts; in others only the number of an order
+        or the like, as a draft. Raises ProviderRefused if it may not be shown.
         """
         allowed = self._of_customer
         shown = _checked(content, self._input.prompt, allowed, self._redactor)
@@ -130,13 +131,20 @@ class DraftChecks:
             raise Unsupported("The model's question to the customer has no question mark")
         customer = self._redactor.restore(self._input.customer, placeholders(self._input.customer))
         known = frozenset(one for one in values(customer) if not one.startswith("promise:"))
-        self._require_support(content, allowed, [known])
+        self._require_support(content, allowed, (), asked=known)
         return shown
 
-    def _require_support(self, content: str, allowed: set[str], known: Iterable[frozenset[str]]) -> None:
+    def _require_support(
+        self,
+        content: str,
+        allowed: set[str],
+        known: Iterable[frozenset[str]],
+        *,
+        asked: frozenset[str] = frozenset(),
+    ) -> None:
         """Raises Unsupported. The customer's name may be any word, and is left out."""
         said = self._redactor.restore(_NAME.sub("", clean(content)), allowed)
-        fact = unsupported(said, known, stated=self._stated)
+        fact = unsupported(said, known, stated=self._stated, asked=asked)
         if fact is not None:
             raise Unsupported(f"The model's draft has {NAMES[fact.kind]} that none of its sources has")
 

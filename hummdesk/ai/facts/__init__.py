@@ -12,6 +12,7 @@ from hummdesk.ai.facts.dates import dates, times
 from hummdesk.ai.facts.found import BLANK, Fact, FactKind, normalized
 from hummdesk.ai.facts.numbers import amounts, list_numbers, numbers, ordinals
 from hummdesk.ai.facts.promises import promises
+from hummdesk.ai.facts.questions import is_asked
 from hummdesk.ai.facts.references import can_be_referred_to, is_reference
 
 __all__ = ["Fact", "FactKind", "facts", "normalized", "references", "unsupported", "values"]
@@ -50,16 +51,26 @@ def references(text: str) -> frozenset[str]:
     return frozenset[str]().union(*(fact.readings for fact in facts(text) if can_be_referred_to(fact)))
 
 
-def unsupported(text: str, known: Iterable[frozenset[str]], *, stated: frozenset[str] = frozenset()) -> Fact | None:
+def unsupported(
+    text: str,
+    known: Iterable[frozenset[str]],
+    *,
+    stated: frozenset[str] = frozenset(),
+    asked: frozenset[str] = frozenset(),
+) -> Fact | None:
     """Return the first fact of a text of which no source has the value; `known` are the `values` of the sources.
 
-    `stated` are the `references` of the customer. They support nothing but references.
+    `stated` are the `references` of the customer, which support nothing but references. `asked` are values that the
+    sentences may have which are questions.
     """
     supported, text = frozenset[str]().union(*known), normalized(text)
+    found = facts(text)
 
     def is_supported(fact: Fact) -> bool:
-        return not supported.isdisjoint(fact.readings) or (
-            not stated.isdisjoint(fact.readings) and is_reference(text, fact)
+        return (
+            not supported.isdisjoint(fact.readings)
+            or (not stated.isdisjoint(fact.readings) and is_reference(text, fact))
+            or (not asked.isdisjoint(fact.readings) and is_asked(text, fact, found))
         )
 
-    return next((fact for fact in facts(text) if not is_supported(fact)), None)
+    return next((fact for fact in found if not is_supported(fact)), None)

@@ -148,6 +148,9 @@ def test_quote_is_restored(checks: DraftChecks) -> None:
         ("Is it more than 20 EUR?", None),
         ("Please wait.", None),
         ("We refund it. Which order is it?", None),
+        ("You have paid 500 EUR. Which order is it?", None),
+        ("Which order is it? You get 500 EUR back.", None),
+        ("You get 500 EUR back\nWhich order is it?", None),
         ("Did you see [LINK_3]?", None),
     ],
 )
