@@ -4,6 +4,7 @@ from functools import partial
 
 from hummdesk.bus.cluster_connection import ClusterConnection
 from hummdesk.bus.dialing import dial, dial_master
+from hummdesk.bus.link import ProtocolLink
 from hummdesk.bus.own_connection import COMMAND_SECONDS, Connection, OwnConnection
 from hummdesk.core.redis_address import RedisAddress
 
@@ -13,5 +14,5 @@ def connect(url: str, *, timeout: float = COMMAND_SECONDS) -> Connection:
     address = RedisAddress.parse(url)
     if address.topology == "cluster":
         return ClusterConnection(address, timeout=timeout)
-    open_one = partial(dial_master if address.topology == "sentinel" else dial, address)
-    return OwnConnection(open_one, timeout=timeout)
+    dial_one = partial(dial_master if address.topology == "sentinel" else dial, address)
+    return OwnConnection(partial(ProtocolLink.open, dial_one), timeout=timeout)

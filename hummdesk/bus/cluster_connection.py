@@ -14,6 +14,7 @@ from typing import Any
 from redis import exceptions
 
 from hummdesk.bus.dialing import dial
+from hummdesk.bus.link import ProtocolLink
 from hummdesk.bus.own_connection import COMMAND_SECONDS, Command, Connection, Key, OwnConnection, pack, raise_first
 from hummdesk.bus.slots import SlotMap, key_of, slot_of
 from hummdesk.bus.unavailable import REDIS_ERRORS
@@ -157,8 +158,8 @@ class ClusterConnection:
 
     def _node(self, host: Host) -> OwnConnection:
         if host not in self._nodes:
-            open_node = partial(dial, self._address, host, timeout=DIAL_SECONDS)
-            self._nodes[host] = OwnConnection(open_node, timeout=self._timeout, attempts=1)
+            dial_node = partial(dial, self._address, host, timeout=DIAL_SECONDS)
+            self._nodes[host] = OwnConnection(partial(ProtocolLink.open, dial_node), timeout=self._timeout, attempts=1)
         return self._nodes[host]
 
     async def _drop(self, host: Host) -> None:

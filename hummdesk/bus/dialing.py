@@ -14,7 +14,6 @@ from hummdesk.core.redis_address import TLS_OPTIONS, Host, RedisAddress
 CONNECT_SECONDS = 5.0
 SENTINEL_SECONDS = 0.5
 """Timeout of each Sentinel: the next one is asked after it."""
-HEALTH_CHECK_SECONDS = 15
 
 
 async def dial(address: RedisAddress, host: Host | None = None, *, timeout: float = CONNECT_SECONDS) -> Any:
@@ -77,7 +76,6 @@ def _options(address: RedisAddress, timeout: float) -> dict[str, Any]:
         # With it, redis-py calls `wait_for`, which loses a cancellation before Python 3.12.
         "socket_timeout": None,
         "socket_connect_timeout": timeout,
-        "health_check_interval": HEALTH_CHECK_SECONDS,
         "protocol": 2,
         "retry": Retry(NoBackoff(), 0),
         **address.options,

@@ -1,11 +1,13 @@
 """A connection to one server, for frequent commands."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import hiredis
 from redis import exceptions
+
+from hummdesk.bus.link import Link, Open
 
 COMMAND_SECONDS = 5.0
 
@@ -13,8 +15,6 @@ Argument = str | bytes | int | float
 Command = tuple[Argument, ...]
 Key = str | bytes | None
 """A key of a command, which determines its server in a cluster; None if any server will do."""
-Dial = Callable[[], Awaitable[Any]]
-"""Returns an open connection of redis-py without `socket_timeout`, with which each write is a task."""
 
 LOST = (exceptions.ConnectionError, RuntimeError, OSError)
 """Raised for a connection that was closed while it was idle. RuntimeError is uvloop's."""
@@ -57,13 +57,13 @@ class OwnConnection:
     more than the command.
     """
 
-    def __init__(self, dial: Dial, *, timeout: float = COMMAND_SECONDS, attempts: int = ATTEMPTS) -> None:
-        """`timeout`, in seconds, limits each attempt."""
+    def __init__(self, open_link: Open, *, timeout: float = COMMAND_SECONDS, attempts: int = ATTEMPTS) -> None:
+        """`timeout`, in seconds, limits each attempt: the opening of a connection, and the exchange."""
         self.opened = 0
-        self._dial = dial
+        self._open_link = open_link
         self._timeout = timeout
         self._attempts = attempts
-        self._connection: Any = None
+        self._link: Link | None = None
 
     async def request(self, *commands: Command) -> list[Any]:
         return raise_first(await self.exchange([pack(command) for command in commands]))
@@ -85,20 +85,18 @@ class OwnConnection:
         return [self]
 
     def another(self) -> "OwnConnection":
-        return OwnConnection(self._dial, timeout=self._timeout, attempts=self._attempts)
+        return OwnConnection(self._open_link, timeout=self._timeout, attempts=self._attempts)
 
     async def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.disconnect(nowait=True)
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
 
     async def _attempt(self, packed: Sequence[bytes]) -> list[Any]:
         """Close a connection that fails, or whose caller is cancelled: its next answer is to an earlier command."""
         try:
-            async with asyncio.timeout(self._timeout):
-                connection = self._connection or await self._connect()
-                await connection.send_packed_command(packed)
-                return [await _answer(connection) for _ in packed]
+            link = self._link or await self._open()
+            return await link.exchange(packed, self._timeout)
         except TimeoutError:
             await self.close()
             raise exceptions.TimeoutError("Redis does not answer") from None
@@ -106,10 +104,11 @@ class OwnConnection:
             await self.close()
             raise
 
-    async def _connect(self) -> Any:
-        self._connection = await self._dial()
+    async def _open(self) -> Link:
+        async with asyncio.timeout(self._timeout):
+            self._link = link = await self._open_link()
         self.opened += 1
-        return self._connection
+        return link
 
 
 def raise_first(answers: list[Any]) -> list[Any]:
@@ -117,13 +116,3 @@ def raise_first(answers: list[Any]) -> list[Any]:
     if refused := next((answer for answer in answers if isinstance(answer, exceptions.RedisError)), None):
         raise refused
     return answers
-
-
-async def _answer(connection: Any) -> Any:
-    """Return the answer, or the error in its place. Raises ConnectionError for a server that is no longer a master."""
-    try:
-        return await connection.read_response()
-    except exceptions.ReadOnlyError as error:
-        raise exceptions.ConnectionError(f"this server is a replica: {error}") from error
-    except exceptions.ResponseError as error:
-        return error

@@ -8,6 +8,7 @@ from redis import exceptions
 
 from hummdesk.bus.client import connect
 from hummdesk.bus.dialing import dial
+from hummdesk.bus.link import ProtocolLink
 from hummdesk.bus.own_connection import Connection, OwnConnection
 from hummdesk.core.redis_address import RedisAddress
 from tests.integration.bus.conftest import AccountStream
@@ -35,7 +36,8 @@ async def test_request_on_a_closed_connection_is_repeated(connection: Connection
 
 
 async def test_answer_after_the_timeout_is_not_that_of_the_next_request(stream: AccountStream) -> None:
-    connection = OwnConnection(partial(dial, RedisAddress.parse(stream.redis_url)), timeout=0.05)
+    dial_one = partial(dial, RedisAddress.parse(stream.redis_url))
+    connection = OwnConnection(partial(ProtocolLink.open, dial_one), timeout=0.05)
     with pytest.raises(exceptions.TimeoutError):
         await connection.request(("BLPOP", "hummdesk:test:no-such-list", 60))
     connection._timeout = 20

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import uvloop
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from hummdesk.bus import stream_reader, stream_writer
 from hummdesk.bus.client import connect
 from hummdesk.bus.envelope import Event
+from hummdesk.bus.link import ProtocolLink
 from hummdesk.bus.own_connection import OwnConnection
 from hummdesk.bus.shards import shard_of
 from hummdesk.bus.stream_reader import StreamReader
@@ -148,15 +148,15 @@ async def test_killed_connections_lose_no_events(stream: AccountStream, writer: 
 
 
 def test_connection_closed_by_uvloop_loses_no_events(stream: AccountStream, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fault row 5, where a connection breaks just before it is used: uvloop's own error, which redis-py hands on."""
+    """Fault row 5, where a connection breaks just before it is used."""
     unlucky: list[OwnConnection] = []
-    send = AbstractConnection.send_packed_command
+    exchange = ProtocolLink.exchange
 
-    async def close_and_send(connection: Any, *arguments: Any, **options: Any) -> None:
-        if unlucky and connection is unlucky[0]._connection:
+    async def close_and_exchange(link: ProtocolLink, *arguments: Any) -> list[Any]:
+        if unlucky and link is unlucky[0]._link:
             unlucky.clear()
-            connection._writer.transport.abort()
-        await send(connection, *arguments, **options)
+            link._transport.abort()
+        return await exchange(link, *arguments)
 
     async def talk() -> None:
         async with stream.writing() as writer, stream.reading() as delivered:
@@ -172,7 +172,7 @@ def test_connection_closed_by_uvloop_loses_no_events(stream: AccountStream, monk
             assert not unlucky
             assert not delivered.losses
 
-    monkeypatch.setattr(AbstractConnection, "send_packed_command", close_and_send)
+    monkeypatch.setattr(ProtocolLink, "exchange", close_and_exchange)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(talk())
 

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hummdesk.core.errors import Unavailable
 
 
 class FakeRedis:
-    """The connections of redis-py to a server. `answers` are those of all connections, exceptions are raised."""
+    """The connections to a server. `answers` are those of all connections, exceptions but ResponseError are raised."""
 
     def __init__(self, *answers: Any) -> None:
         self.sent: list[bytes] = []
@@ -19,27 +20,27 @@ class FakeRedis:
         self.silent: asyncio.Event | None = None
         self._answers = list(answers)
 
-    async def dial(self) -> "FakeRedis":
+    async def open(self) -> "FakeRedis":
         self.opened += 1
         return self
 
-    async def send_packed_command(self, packed: list[bytes]) -> None:
+    async def exchange(self, packed: Sequence[bytes], timeout: float) -> list[Any]:
         self.sent.append(b"".join(packed))
-
-    async def read_response(self) -> Any:
         if self.silent is not None:
-            await self.silent.wait()
-        answer = self._answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+            async with asyncio.timeout(timeout):
+                await self.silent.wait()
+        answers = [self._answers.pop(0) for _ in packed]
+        for answer in answers:
+            if isinstance(answer, Exception) and not isinstance(answer, ResponseError):
+                raise answer
+        return answers
 
-    async def disconnect(self, *, nowait: bool) -> None:
-        assert nowait
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 def over(redis: FakeRedis, *, timeout: float = 60.0) -> Commands:
-    return Commands(OwnConnection(redis.dial, timeout=timeout))
+    return Commands(OwnConnection(redis.open, timeout=timeout))
 
 
 async def test_commands_of_one_tick_are_sent_together_and_fail_alone() -> None:
