@@ -34,7 +34,7 @@ class DraftHandler(RunHandler):
                 "confidence": draft.confidence,
                 "reasoning": draft.reasoning,
                 "sources": list(draft.sources),
-                "citations": [citation.wire() for citation in draft.citations],
+                "citations": draft.cited(),
                 "based_on_seq": run.message.seq,
                 "assigned_to": str(run.assigned_to) if run.assigned_to else None,
                 **answered.source,

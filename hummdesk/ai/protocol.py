@@ -13,6 +13,9 @@ Sentiment = Literal["positive", "neutral", "negative"]
 Tone = Literal["formal", "friendly", "empathetic", "professional"]
 
 
+MAX_QUOTE = 1_000
+"""Characters of what is shown of one source."""
+
 UNKNOWN_BELOW = 0.3
 """Least confidence of a category that is more than a guess: of those below it, two thirds are wrong."""
 
@@ -238,7 +241,15 @@ class Draft:
         if minimum is None or self.content is None or self.confidence >= minimum:
             return self
         reason = f"The confidence of {self.confidence:g} is below the account's minimum of {minimum:g}"
-        return replace(self, content=None, reasoning=reason, citations=(), suggested_actions=())
+        return replace(self, content=None, reasoning=reason, citations=(), quotes=(), suggested_actions=())
+
+    def cited(self) -> list[dict[str, str]]:
+        """`citations` in the payload of the event `ai_draft`, each with its quotes."""
+        return [one.wire() | self._quoted(one) for one in self.citations]
+
+    def _quoted(self, citation: Citation) -> dict[str, str]:
+        texts = [quote.text for quote in self.quotes if quote.source == citation.id]
+        return {"quote": " … ".join(texts)[:MAX_QUOTE]} if texts else {}
 
     @property
     def outcome(self) -> Literal["done", "abstained"]:

@@ -117,7 +117,7 @@ async def _answer(provider: Any, question: Row) -> dict[RunKind, Row]:
             "confidence": draft.confidence,
             "reasoning": draft.reasoning,
             "sources": list(draft.sources),
-            "citations": [citation.wire() for citation in draft.citations],
+            "citations": draft.cited(),
             "provider": provider.name,
         },
     }

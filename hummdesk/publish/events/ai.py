@@ -104,11 +104,15 @@ class Draft(TypedDict):
 
 
 class Citation(TypedDict):
-    """A source of a draft. For a past answer, `title` is the question and `id` that of the agent's message."""
+    """A source of a draft. For a past answer, `title` is the question and `id` that of the agent's message.
+
+    `quote` is what the draft takes from the source, word for word; `…` stands between sentences from several places.
+    """
 
     kind: SourceKind
     title: str
     id: NotRequired[str]
+    quote: NotRequired[str]
 
 
 class Cost(TypedDict):

@@ -136,7 +136,7 @@ async def inbox(stage: Stage) -> ConsolePage:
 async def conversation(stage: Stage) -> ConsolePage:
     """A question with its classification and a draft."""
     console = await stage.conversation(1)
-    await expect(console.draft).to_be_visible()
+    await expect(console.draft.locator("summary")).to_be_visible()  # of its quotes, which are loaded late
     await expect(console.classification).to_be_visible()
     return console
 

@@ -54,6 +54,9 @@ async def test_conversation_from_question_to_close_is_in_sync_for_both_agents(
     await expect(first.draft).not_to_contain_text("A newer message arrived")
     await first.page.screenshot(path=screenshots / "console.png")
 
+    await first.draft.locator("summary").click()
+    await expect(first.draft.locator("blockquote").first).not_to_be_empty()
+
     await correct(first, second, conversation)
     await first.hold(HELD_MS)
     await first.draft.get_by_role("button", name="Send as is").click()

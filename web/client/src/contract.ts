@@ -396,11 +396,12 @@ export interface Draft {
   question?: boolean;
 }
 
-/** A source of a draft. For a past answer, `title` is the question and `id` that of the agent's message. */
+/** A source of a draft. For a past answer, `title` is the question and `id` that of the agent's message. `quote` is what the draft takes from the source, word for word; `…` stands between sentences from several places. */
 export interface Citation {
   kind: "article" | "canned_reply" | "past_answer";
   title: string;
   id?: string;
+  quote?: string;
 }
 
 /** A suggested reply. It is stale once a message has a greater `seq` than `basedOnSeq`. `sources` has the ids of the `citations` that have one; `fallback` is that of `ai_classification`. */

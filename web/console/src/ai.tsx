@@ -8,11 +8,14 @@ import { Menu } from "./components/menu";
 import { Drafting } from "./drafting";
 import { capitalized, percent } from "./format";
 import { insertText } from "./insertion";
+import { lazily } from "./lazy";
 import { markDraft } from "./state/ai-requests";
 import { useStore } from "./state/context";
 import { sendDraft } from "./state/held-reply";
 import type { Thread } from "./state/thread";
 import type { Category, Draft, Priority } from "./types";
+
+const Quotes = lazily(async () => (await import("./quotes/quotes")).Quotes);
 
 const PRIORITIES: Priority[] = ["low", "medium", "high", "urgent"];
 
@@ -116,6 +119,7 @@ function Shown({ thread, draft }: { thread: Thread; draft: Draft }) {
       <section class="draft-text" dir="auto" tabIndex={0} aria-label={t("console.ai.draftText")}>
         {content}
       </section>
+      {draft.citations?.some((source) => source.quote) && <Quotes draft={draft} />}
       <div class="buttons">
         <button type="button" class="primary" onClick={send} disabled={thread.isDraftStale} data-action="use-draft">
           {t("console.ai.sendAsIs")}
