@@ -74,8 +74,11 @@ async def add_read(tx: Transaction, conversation_id: UUID) -> UUID:
 
 def removal(entries: list[EntryKey]) -> tuple[str, dict[str, Any]]:
     """A statement that removes entries."""
-    accounts, ids = zip(*entries, strict=True)
-    return queries.remove.sql, {"account_ids": list(accounts), "ids": list(ids)}
+    return queries.remove.sql, _parameters(entries)
+
+
+def _parameters(entries: Sequence[EntryKey]) -> dict[str, list[UUID]]:
+    return {"account_ids": list({account for account, _ in entries}), "ids": [id for _, id in entries]}
 
 
 async def overdue(tx: Transaction, limit: int, *, older_than_seconds: float) -> list[OutboxEntry]:
@@ -96,8 +99,7 @@ async def remove(tx: Transaction, entry: OutboxEntry) -> None:
 
 async def remove_all(tx: Transaction, entries: Sequence[EntryKey]) -> None:
     """Remove entries that the caller has added, for the relay."""
-    accounts, ids = zip(*entries, strict=True)
-    await queries.remove(tx, account_ids=list(accounts), ids=list(ids))
+    await queries.remove(tx, **_parameters(entries))
 
 
 async def subject(tx: Transaction, entry: OutboxEntry) -> Message | Conversation:

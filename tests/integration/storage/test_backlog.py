@@ -1,16 +1,21 @@
-"""A backlog that grows faster than the statistics of PostgreSQL are updated does not make a run more expensive."""
+"""A backlog that grows faster than the statistics of PostgreSQL are updated makes neither a run nor the removal of an
+outbox entry more expensive.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from hashlib import md5
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 
 from hummdesk.core.ids import new_id
-from hummdesk.storage import database, run_dispatch, runs
+from hummdesk.storage import database, outbox, run_dispatch, runs
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.runs import AttemptResult
+from hummdesk.storage.writer_connection import WriterConnection
 
 WAITING = 3_000
 TOGETHER = 50
@@ -35,6 +40,14 @@ INSERT INTO ai_runs (account_id, id, conversation_id, message_id, seq, kind)
 SELECT account_id, md5(id || 'run')::uuid, conversation_id, id, seq, 'classification'
 FROM messages WHERE seq >= %(first)s;
 """
+ENTRIES = """
+INSERT INTO outbox (account_id, id, conversation_id, seq)
+SELECT %(account)s, md5('message' || n)::uuid, md5('conversation' || n)::uuid, n
+FROM generate_series(1, %(last)s::int) AS n;
+"""
+ENTRIES_READ = """
+SELECT idx_tup_fetch + seq_tup_read AS read FROM pg_stat_xact_user_tables WHERE relname = 'outbox'
+"""
 
 
 class Backlog:
@@ -42,6 +55,7 @@ class Backlog:
         self.account = new_id()
         self.relay = Database(url, role="hummdesk_relay", size=1, timeout=10, pipelined=True)
         self.worker = Database(url, role="hummdesk_worker", size=1, timeout=10, pipelined=True)
+        self.writer = WriterConnection(url, timeout=10)
         self._url = url
 
     async def arrive(self, statements: str, **values: Any) -> None:
@@ -91,7 +105,9 @@ async def backlog(servers: Any, template: str) -> AsyncIterator[Backlog]:
     await backlog.arrive(SEED)
     await backlog.relay.open()
     await backlog.worker.open()
+    await backlog.writer.open()
     yield backlog
+    await backlog.writer.close()
     await backlog.relay.close()
     await backlog.worker.close()
     await servers.drop(name)
@@ -106,3 +122,15 @@ async def test_run_with_many_waiting_runs_reads_no_more_rows(backlog: Backlog, m
         read = await backlog.work()
         print(read)
         assert max(read.values()) <= 8 * TOGETHER
+
+
+async def test_removal_from_outbox_planned_while_it_was_empty_reads_only_its_entries(backlog: Backlog) -> None:
+    keys = [
+        (backlog.account, UUID(md5(b"message%d" % number, usedforsecurity=False).hexdigest()))
+        for number in range(1, TOGETHER + 1)
+    ]
+    await backlog.writer.run([backlog.account], [outbox.removal(keys)])  # so that there is a plan for an empty table
+    await backlog.arrive(ENTRIES, last=WAITING)
+    steps = [(ENTRIES_READ, {}), outbox.removal(keys), (ENTRIES_READ, {})]
+    [[before], _, [after]] = await backlog.writer.run([backlog.account], steps)
+    assert after["read"] - before["read"] == TOGETHER
