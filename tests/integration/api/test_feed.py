@@ -14,7 +14,7 @@ from hummdesk.storage import api_keys
 from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import Account
 
-PROMPT_SECONDS = 5.0
+PROMPT_SECONDS = 20.0
 
 
 def chained(previous: str, events: list[dict[str, Any]]) -> str:

@@ -80,6 +80,6 @@ async def test_token_of_an_admin_acts_as_the_user(admin: RestClient, account: Ac
 async def test_use_of_a_key_is_recorded(admin: RestClient, node: Node) -> None:
     key_id, client = await created(admin, "admin")
     await client.do("list_keys")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while "lastUsedAt" not in await admin.do("get_key", id=key_id):
             await asyncio.sleep(0.01)

@@ -241,7 +241,7 @@ async def test_conversation_unassigned_by_a_command_is_published_once_by_the_rel
         seq=LOGGED_CHANGE,
         reopened_from=None,
     )
-    relay = Database(web_settings.postgres, role="hummdesk_relay", size=1, timeout=5)
+    relay = Database(web_settings.postgres, role="hummdesk_relay", size=1, timeout=20)
     await relay.open()
     store = OutboxReceipts(relay, node.context.database, node.context.publisher)
     for _ in range(2):  # as if the relay died before it removed the entry

@@ -163,7 +163,7 @@ async def test_restart_without_data_is_recognized_at_once(
     async with stream.reading() as delivered:
         writer.append(stream.number(1))
         await delivered.reaches(1)
-        assert await writer.drain(timeout=5)  # otherwise the writer repeats a write whose answer was lost
+        assert await writer.drain(timeout=20)  # otherwise the writer repeats a write whose answer was lost
         await own_redis.end()
         own_redis.forget()
         await own_redis.start()
@@ -183,7 +183,7 @@ async def test_reader_stopped_while_the_stream_is_trimmed_reports_a_loss(
         await asyncio.wait([task])
         for value in range(2, 5):
             writer.append(stream.number(value))
-            assert await writer.drain(timeout=5)
+            assert await writer.drain(timeout=20)
         await client.xtrim(shard_of(stream.account_id).stream, maxlen=1, approximate=False)
         delivered.shard._task = asyncio.create_task(delivered.shard._run())
         await delivered.reaches(1, 4)
@@ -298,7 +298,7 @@ async def test_recovery_beyond_the_kept_bytes_is_refused(stream: AccountStream, 
     async with stream.reading(keep_bytes=most) as first:
         for value in range(60):
             writer.append(stream.number(value))
-            assert await writer.drain(timeout=5)
+            assert await writer.drain(timeout=20)
         await first.until(lambda: len(first) == 60)
         async with stream.reading(keep_bytes=most) as second:
             assert await second.shard.load(first.events[52].offset, None)

@@ -56,7 +56,7 @@ async def test_messages_published_out_of_order_by_two_processes_are_delivered_in
         await publish(stream, other, 7)
         await publish(stream, writer, 3)
         await delivered.reaches(1, 2, 3, 4, 5, 6, 7)
-        assert await other.drain(timeout=10)
+        assert await other.drain(timeout=20)
 
 
 @pytest.mark.usefixtures("long_hold")
@@ -76,7 +76,7 @@ async def test_messages_of_ten_processes_are_delivered_in_order(stream: AccountS
 async def test_repeated_message_is_not_delivered_again(stream: AccountStream, writer: StreamWriter) -> None:
     async with stream.reading() as delivered, stream.writing() as other:
         await publish(stream, writer, 1, 2, 2, 1, 3)
-        assert await writer.drain(timeout=5)
+        assert await writer.drain(timeout=20)
         await publish(stream, other, 2, 3, 4)
         await delivered.reaches(1, 2, 3, 4)
 
@@ -111,12 +111,12 @@ async def test_message_fetched_by_two_processes_is_delivered_once(stream: Accoun
         stream.writing(fetch=stored.fetch) as two,
     ):
         await publish(stream, one, 1)
-        assert await one.drain(timeout=5)
+        assert await one.drain(timeout=20)
         await publish(stream, one, 3)
         await publish(stream, two, 4)
         await delivered.reaches(1, 2, 3, 4)
-        assert await one.drain(timeout=5)
-        assert await two.drain(timeout=5)
+        assert await one.drain(timeout=20)
+        assert await two.drain(timeout=20)
         assert delivered == [1, 2, 3, 4]
 
 
@@ -133,8 +133,8 @@ async def test_messages_held_by_two_processes_of_unknown_conversation_are_all_de
     ):
         await publish(stream, one, *range(11, 31, 2))
         await publish(stream, two, *range(12, 31, 2))
-        assert await one.drain(timeout=5)
-        assert await two.drain(timeout=5)
+        assert await one.drain(timeout=20)
+        assert await two.drain(timeout=20)
         await delivered.reaches(*range(10, 31))
 
 
@@ -158,8 +158,8 @@ async def test_unpublished_message_before_those_of_two_processes_of_unknown_conv
         for seq, writer in sorted({5: one, 6: two}.items(), reverse=first == 6):
             await publish(stream, writer, seq)
             assert not await writer.drain(timeout=0.01)
-        assert await one.drain(timeout=5)
-        assert await two.drain(timeout=5)
+        assert await one.drain(timeout=20)
+        assert await two.drain(timeout=20)
         await delivered.until(lambda: 6 in delivered)
         assert delivered == [4, 5, 6]
 
@@ -209,7 +209,7 @@ async def test_messages_held_beyond_their_bytes_are_dropped_and_left_to_the_outb
         assert kept == list(range(2, 2 + len(kept)))
         assert 5 < len(kept) < 30
         await publish(stream, writer, 1)
-        assert await writer.drain(timeout=5)
+        assert await writer.drain(timeout=20)
         await publish(stream, writer, *range(2, 100))  # as the relay does
         await delivered.reaches(*range(1, 100))
         assert not delivered.losses

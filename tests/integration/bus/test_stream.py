@@ -33,7 +33,7 @@ async def test_every_reader_delivers_all_events_in_order(stream: AccountStream, 
 
 async def test_events_before_the_reader_are_not_delivered(stream: AccountStream, writer: StreamWriter) -> None:
     writer.append(stream.number(1))
-    assert await writer.drain(timeout=5)
+    assert await writer.drain(timeout=20)
     async with stream.reading() as delivered:
         writer.append(stream.number(2))
         await delivered.reaches(2)
@@ -71,8 +71,8 @@ async def test_other_shards_are_not_read_and_idle_shards_are_stopped(
     for other in others:
         writer.append(replace(stream.number(1), account_id=other))
     writer.append(stream.number(2))
-    assert await writer.drain(timeout=5)
-    async with asyncio.timeout(5):
+    assert await writer.drain(timeout=20)
+    async with asyncio.timeout(20):
         while not delivered:
             await asyncio.sleep(0.01)
     assert [event.data["number"] for event in delivered] == [2]
@@ -126,7 +126,7 @@ async def test_backlog_is_delivered_as_sockets_drain(stream: AccountStream, writ
     large = [replace(stream.number(0), data={"number": value, "padding": "x" * 100_000}) for value in range(4)]
     async with stream.reading(drain=drain) as delivered:
         await asyncio.gather(*(writer.append(one) for one in large))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await asked.wait()
         await writer.append(stream.number(4))  # Redis has it
         assert await redis.xlen(shard_of(stream.account_id).stream) >= 3

@@ -40,7 +40,7 @@ class Received:
             self._arrived.notify_all()
 
     async def contents(self, count: int) -> list[str]:
-        async with asyncio.timeout(10), self._arrived:
+        async with asyncio.timeout(20), self._arrived:
             await self._arrived.wait_for(lambda: len(self.messages) >= count)
         return [message["content"] for message in self.messages]
 
@@ -133,7 +133,7 @@ async def test_expired_token_is_replaced_and_nothing_is_missed(account: Account)
         received, expired = Received(customer), asyncio.Event()
         customer.on("authentication_error", lambda _: expired.set())
         await customer.join(conversation_id)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             await expired.wait()
         for number in range(3):
             await agent.do("send_message", {"conversationId": conversation_id, "content": f"{number}"})

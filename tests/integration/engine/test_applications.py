@@ -138,15 +138,15 @@ async def test_client_uses_rooms_calls_and_sessions(server: SocketIOServer, url:
     await ann.emit("post", ("room-1", "not to the sender"), namespace="/chat")
     for content in ("red", b"\x00\xff", {"deep": [b"\x01", "x"]}):
         await bob.emit("post", ("room-1", content), namespace="/chat")
-        assert await asyncio.wait_for(ann.posted.get(), 2) == content
+        assert await asyncio.wait_for(ann.posted.get(), 20) == content
     await server.emit("posted", ("one",), to=["room-1", sid], namespace="/chat")
-    assert await asyncio.wait_for(ann.posted.get(), 2) == "one"
+    assert await asyncio.wait_for(ann.posted.get(), 20) == "one"
     await ann.call("leave", "room-1", namespace="/chat")
     await bob.emit("post", ("room-1", "gone"), namespace="/chat")
     await server.emit("posted", "all", namespace="/chat")
-    assert [await asyncio.wait_for(client.posted.get(), 2) for client in (ann, bob)] == ["all", "all"]
+    assert [await asyncio.wait_for(client.posted.get(), 20) for client in (ann, bob)] == ["all", "all"]
     await bob.emit("kick", namespace="/chat")
-    await asyncio.wait_for(bob.disconnected.wait(), 2)
+    await asyncio.wait_for(bob.disconnected.wait(), 20)
     await ann.disconnect()
     await bob.disconnect()
     async with running_timeout(5):
@@ -166,7 +166,7 @@ async def test_refused_connect_returns_message_and_data(url: str, transports: li
     refused: list[Any] = []
     client.on("connect_error", refused.append, namespace="/chat")
     with pytest.raises(socketio.exceptions.ConnectionError):
-        await client.connect(url, namespaces="/chat", auth={"name": "no"}, transports=transports, wait_timeout=1)
+        await client.connect(url, namespaces="/chat", auth={"name": "no"}, transports=transports, wait_timeout=20)
     assert refused == [{"message": "closed", "data": 18}]
     await client.disconnect()
 
@@ -181,7 +181,7 @@ async def test_server_with_a_stock_manager_emits_and_acknowledges(http: aiohttp.
         received = asyncio.Event()
         client.on("all", lambda: received.set())
         await server.emit("all")
-        await asyncio.wait_for(received.wait(), 2)
+        await asyncio.wait_for(received.wait(), 20)
         await client.disconnect()
 
 
@@ -269,7 +269,7 @@ async def test_engine_io_application_echoes_stores_sessions_and_refuses(transpor
         await client.connect(url, transports=transports)
         for number, data in enumerate(("hello", b"\x01", {"a": 1}), 1):
             await client.send(data)
-            answer = await asyncio.wait_for(received.get(), 2)
+            answer = await asyncio.wait_for(received.get(), 20)
             assert answer == ({"echo": data, "number": number} if isinstance(data, str) else data)
         await client.disconnect()
         async with running_timeout(5):

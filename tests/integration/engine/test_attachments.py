@@ -88,7 +88,7 @@ async def test_incomplete_packets_of_all_sessions_are_limited(
         await websocket.send_str(ANNOUNCED)
         for _ in range(9):
             await websocket.send_bytes(b"x" * 1000)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len(closes.reasons) < 7:
             await asyncio.sleep(0.01)
     await server.wait_handled()

@@ -29,7 +29,7 @@ async def test_upgrade_answers_the_pending_poll_and_keeps_the_packet_order(
     websocket = await client.websocket(sid)
     await websocket.send_str("2probe")
     assert await receive(websocket) == "3probe"
-    assert await asyncio.wait_for(poll, 1) == (200, "6")
+    assert await asyncio.wait_for(poll, 20) == (200, "6")
     await server.send(sid, "meanwhile")
     assert await client.poll(sid) == (200, "6")
     await websocket.send_str("5")
@@ -80,7 +80,7 @@ async def test_packets_of_a_second_websocket_are_ignored(client: EndpointClient,
     with closing(writer):
         writer.write(handshake.encode() + b"\x81\x86\0\0\0\x002probe\x81\x81\0\0\0\x005")
         await reader.readuntil(b"\r\n\r\n")
-        assert await asyncio.wait_for(reader.readexactly(4), 5) == b"\x88\x02\x03\xe8"  # close frame, code 1000
+        assert await asyncio.wait_for(reader.readexactly(4), 20) == b"\x88\x02\x03\xe8"  # close frame, code 1000
     assert server.transport(sid) == "polling"
     await first.send_str("2probe")
     assert await receive(first) == "3probe"

@@ -67,7 +67,7 @@ class RawWebSocket:
     async def open(cls, url: str, *, headers: str = "", early: bytes = b"") -> "RawWebSocket":
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
         writer.write(f"{HANDSHAKE}{headers}\r\n".encode() + early)
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
         assert head.startswith(b"HTTP/1.1 101")
         assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
         raw = cls(reader, writer)
@@ -75,7 +75,7 @@ class RawWebSocket:
         return raw
 
     async def frame(self) -> Frame:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not (frames := self.protocol.events):
                 data = await self.reader.read(65536)
                 assert data, "the connection has ended"
@@ -96,7 +96,7 @@ class RawWebSocket:
         return int.from_bytes(frame.data[:2], "big")
 
     async def ended(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while await self.reader.read(65536):
                 pass
 
@@ -105,7 +105,7 @@ async def handshake(url: str, head: str) -> tuple[int, str]:
     """Return the status and the headers of the response to an opening handshake."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
     writer.write(f"{head}\r\n".encode())
-    answer = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).decode()
+    answer = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)).decode()
     writer.close()
     return int(answer.split()[1]), answer
 
@@ -335,7 +335,7 @@ async def test_flood_of_messages_is_handled_in_order_and_not_read_ahead(http: ai
         assert len(session._inbox) == 64
         assert not session.closing, "its pong could not be read"
         gate.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(handled) < 10_000:
                 await asyncio.sleep(0.01)
         assert handled == [f"m{number}" for number in range(10_000)]
@@ -362,7 +362,7 @@ async def test_messages_posted_before_an_upgrade_count_towards_the_inbox_limit(h
         await asyncio.sleep(0.1)
         assert len(server.sockets[sid]._inbox) == 65
         gate.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(handled) < 3000:
                 await asyncio.sleep(0.01)
         assert handled == [f"m{number}" for number in range(3000)]

@@ -189,7 +189,7 @@ async def test_receiver_that_is_gone_disables_its_webhook(account: Account, rece
     receiver.answer = status(410)
     await say(account, account.conversation)
     await numbered(account)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while await made.is_enabled():
             await asyncio.sleep(0.02)
     async with account.tx() as tx:
@@ -384,7 +384,7 @@ async def test_secrets_are_encrypted_again_with_the_newest_key(
 ) -> None:
     made = await hook(account, receiver.url)
     newer = "a newer key of the tests with 32 bytes"
-    operator = Database(database_url, role="hummdesk_operator", size=1, timeout=5)
+    operator = Database(database_url, role="hummdesk_operator", size=1, timeout=20)
     await operator.open()
     async with operator.all_accounts() as tx:
         assert await webhooks.reencrypt(tx, Encryption([newer, KEYS])) >= 1
@@ -404,7 +404,7 @@ async def test_secret_that_cannot_be_decrypted_fails_the_attempt_and_is_not_lost
     await say(account, account.conversation)
     await numbered(account)
     async with relay(database_url, encryption=Encryption(["another key of at least 32 bytes"])):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not [one for one in await made.log() if one.attempts]:
                 await asyncio.sleep(0.02)
         assert (await made.log())[0].last_error == "the secret cannot be decrypted: ENCRYPTION_KEYS lacks its key"

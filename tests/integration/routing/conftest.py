@@ -148,7 +148,7 @@ class Desk:
 
 @pytest.fixture(scope="session")
 async def app(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url, role="hummdesk_app", size=8, timeout=5, pipelined=True)
+    database = Database(database_url, role="hummdesk_app", size=8, timeout=20, pipelined=True)
     await database.open()
     yield database
     await database.close()

@@ -387,7 +387,7 @@ async def test_wake_during_a_decision_leads_to_one_more(desk: Any) -> None:
         router.wake(desk.id)
     await asyncio.sleep(0)
     router.wake(desk.id)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await done.wait()
     await asyncio.sleep(0)
     assert decided == [desk.id] * 2
@@ -423,7 +423,7 @@ async def test_records_that_are_too_old_are_deleted_with_their_decisions(desk: A
         "WHERE account_id = %(account)s AND number = 1"
     )
     await desk.execute("UPDATE accounts SET retention_days = 7 WHERE account_id = %(account)s")
-    eraser = Database(database_url, role="hummdesk_eraser", size=1, timeout=5)
+    eraser = Database(database_url, role="hummdesk_eraser", size=1, timeout=20)
     await eraser.open()
     async with eraser.all_accounts() as tx:
         await routing.prune(tx, days=30)

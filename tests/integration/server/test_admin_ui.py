@@ -33,7 +33,7 @@ class Admin:
         return self
 
     async def receives(self, event: str) -> Any:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while event not in [name for name, _ in self.received]:
                 self.news.clear()
                 await self.news.wait()
@@ -103,7 +103,7 @@ async def test_admin_ui_without_the_password_is_refused(watched: tuple[str, Node
     with pytest.raises(socketio.exceptions.ConnectionError):
         await admin.connect(watched[0], auth)
     assert await admin.receives("connect_error") == {"message": "invalid credentials"}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await admin.socket.eio.wait()  # the connection went with it
     assert {name for name, _ in admin.received} == {"connect_error"}
 

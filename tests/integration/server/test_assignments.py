@@ -253,7 +253,7 @@ async def test_conversation_enters_a_queue_when_it_begins_or_is_reopened(account
 
 @pytest.fixture
 async def relay(node: Node, web_settings: Settings) -> AsyncIterator[OutboxReceipts]:
-    database = Database(web_settings.postgres, role="hummdesk_relay", size=1, timeout=5)
+    database = Database(web_settings.postgres, role="hummdesk_relay", size=1, timeout=20)
     await database.open()
     yield OutboxReceipts(database, node.context.database, node.context.publisher)
     await database.close()
@@ -360,7 +360,7 @@ async def test_move_of_the_conversation_of_an_agent_who_is_being_disabled_waits_
     async with node.context.database.account(account.id) as tx:
         await users.locked(tx, agent.id)
         moving = asyncio.create_task(move_to_team())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not await account.execute(
                 "SELECT FROM pg_stat_activity WHERE %(holder)s = ANY (pg_blocking_pids(pid))",
                 holder=tx.info.backend_pid,
@@ -376,6 +376,6 @@ async def test_outbox_is_empty_after_moves(account: Account, second_team: UUID) 
     agent = await account.connect("agent")
     await agent.do("claim_conversation", of(account))
     await agent.do("assign_conversation", of(account) | {"teamId": str(second_team), "note": "Yours"})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while await account.execute("SELECT FROM outbox WHERE account_id = %(account)s"):
             await asyncio.sleep(0.05)

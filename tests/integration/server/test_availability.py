@@ -48,7 +48,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 async def database_of_relay(web_settings: Any) -> AsyncIterator[Database]:
-    database = Database(web_settings.postgres, role="hummdesk_relay", size=1, timeout=5, pipelined=True)
+    database = Database(web_settings.postgres, role="hummdesk_relay", size=1, timeout=20, pipelined=True)
     await database.open()
     yield database
     await database.close()

@@ -199,7 +199,7 @@ async def test_changed_role_applies_to_connected_sockets(account: Account) -> No
             role=role,
             id=account.people["agent"].id,
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while (answer := await agent.ask("send_message", send))["ok"] is not may_send:
                 await asyncio.sleep(0.01)
         assert may_send or answer["error"]["code"] == "FORBIDDEN"

@@ -47,7 +47,7 @@ async def opened(limited: tuple[str, Node]) -> AsyncIterator[Callable[..., Any]]
             return socket
 
         yield open_socket
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while node.server.eio.connections.count():
             await asyncio.sleep(0.01)
 
@@ -58,7 +58,7 @@ def value(name: str, **labels: str) -> float:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -114,7 +114,7 @@ async def test_oldest_unauthenticated_connection_is_evicted(opened: Callable[...
     await until(lambda: value("hummdesk_connections_closed_total", reason="evicted") == evicted + 1)
     assert (await idle[0].receive()).type is aiohttp.WSMsgType.CLOSE
     await agent.send_str('421["get_teams"]')
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (await agent.receive_str()).startswith("431"):
             pass
 
@@ -128,7 +128,7 @@ async def test_socket_beyond_those_of_its_person_is_closed_with_a_reason(
     error = await beyond.receives("authentication_error")
     assert (error["code"], error["details"]["limit"]) == ("RATE_LIMITED", "person_sockets")
     assert (await beyond.receives("disconnect_reason"))["code"] == "RATE_LIMITED"
-    await asyncio.wait_for(beyond.gone.wait(), 5)
+    await asyncio.wait_for(beyond.gone.wait(), 20)
     await clients[0].socket.disconnect()
     await account.connect("agent", url=url)
 
@@ -153,7 +153,7 @@ async def test_tcp_connections_without_a_request_are_limited_for_each_address(
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         writer.close()
         opened[0][1].close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not await _answers(*await open_silent()):
                 pass
         await agent.do("get_teams")

@@ -71,7 +71,7 @@ async def test_answer_to_a_malformed_request_forbids_sniffing(account: Account, 
     host, _, port = account.url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(request_line)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         answer = await reader.read(4096)
     writer.close()
     assert not answer or b"x-content-type-options: nosniff" in answer.lower()

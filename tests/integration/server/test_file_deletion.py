@@ -50,8 +50,8 @@ async def customer(url: str, account: Account) -> AsyncIterator[Uploader]:
 @pytest.fixture
 async def keep(file_settings: Settings) -> AsyncIterator[Callable[..., FileKeeper]]:
     """Makes keepers, as a relay has them, with some other settings."""
-    relay = Database(file_settings.postgres, role="hummdesk_relay", size=1, timeout=5)
-    eraser = Database(file_settings.postgres, role="hummdesk_eraser", size=1, timeout=5)
+    relay = Database(file_settings.postgres, role="hummdesk_relay", size=1, timeout=20)
+    eraser = Database(file_settings.postgres, role="hummdesk_eraser", size=1, timeout=20)
     await relay.open()
     await eraser.open()
 
@@ -249,7 +249,7 @@ async def test_erasure_by_an_older_version_deletes_the_files_too(
     customer: Uploader, account: Account, file_settings: Settings, keep: Callable[..., FileKeeper]
 ) -> None:
     path = await customer.uploads(PNG)
-    eraser = Database(file_settings.postgres, role="hummdesk_eraser", size=1, timeout=5)
+    eraser = Database(file_settings.postgres, role="hummdesk_eraser", size=1, timeout=20)
     await eraser.open()
     async with eraser.account(account.id) as tx:
         await tx.execute("UPDATE conversations SET erased_at = now() WHERE id = %s", [account.conversation])

@@ -144,7 +144,7 @@ async def test_token_under_a_published_key_is_accepted_with_one_request(
 async def test_socket_authenticates_with_a_published_key(account: Account, provider: Provider, verifier: Any) -> None:
     await verifier()
     provider.keys = [jwk("RS256", "one")]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while True:
             client = await account.client().connect(token=signed(account, "one"))
             if (await client.ask("get_teams"))["ok"]:
@@ -219,7 +219,7 @@ async def test_request_is_shared_by_tokens_whose_sockets_close(
     provider.answer = late
     verify = await verifier()
     waiting = [asyncio.ensure_future(verify(signed(account, kid))) for kid in ("one", "one", "two", "three")]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not provider.requests:
             await asyncio.sleep(0.01)
     waiting[0].cancel()

@@ -201,7 +201,7 @@ async def test_stopping_process_asks_clients_to_reconnect(account: Account, web_
         sid = agent.socket.get_sid()
     reason = await agent.receives("disconnect_reason")
     assert (reason["code"], reason["reconnect"]) == ("SERVER_SHUTDOWN", True)
-    await asyncio.wait_for(agent.gone.wait(), 5)
+    await asyncio.wait_for(agent.gone.wait(), 20)
     again = await account.connect("agent")
     assert await status_of(again, account, "agent") == "online"
     await end_lease(account, sid)

@@ -73,7 +73,7 @@ class Queue:
 
 @pytest.fixture(scope="module")
 async def relay(web_settings: Any) -> AsyncIterator[tuple[Database, PublishedPositions]]:
-    database = Database(web_settings.postgres, role="hummdesk_relay", size=1, timeout=5, pipelined=True)
+    database = Database(web_settings.postgres, role="hummdesk_relay", size=1, timeout=20, pipelined=True)
     published = PublishedPositions(Commands.of(web_settings.redis))
     await database.open()
     yield database, published

@@ -287,7 +287,7 @@ async def test_events_published_during_recovery_are_received_once(
     received: list[int] = []
     recovered = 0
     for _ in range(30):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             for _ in range(20):
                 await connection.read()
         connection.cut()

@@ -117,7 +117,7 @@ async def test_session_that_the_client_has_ended_is_not_recovered(
     connection = await clients.connect(account.url, account.token("customer"))
     await connection.receives("authenticated")
     await connection.leave()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while connection.sid in node.context.sockets.sessions:
             await asyncio.sleep(0.01)
     await assert_not_recovered(account, clients, connection, "unknown")

@@ -160,7 +160,7 @@ async def raw(account: Account) -> tuple[aiohttp.ClientSession, aiohttp.ClientWe
 
 async def answer_to(socket: aiohttp.ClientWebSocketResponse, packet: str) -> str:
     await socket.send_str(packet)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (answer := await socket.receive_str()).startswith("437"):
             pass
     return answer
@@ -209,7 +209,7 @@ async def test_unusual_packet_is_answered_with_an_error(account: Account, packet
 async def test_malformed_packet_closes_the_session(account: Account, packet: str) -> None:
     session, socket = await raw(account)
     await socket.send_str(packet)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while (await socket.receive()).type not in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE):
             pass
     await session.close()

@@ -11,7 +11,7 @@ from tests.integration.server.accounts import Account
 
 @pytest.fixture
 async def set_routing(account: Account, settings: Any) -> Any:
-    database = Database(settings.postgres, role="hummdesk_app", size=1, timeout=5)
+    database = Database(settings.postgres, role="hummdesk_app", size=1, timeout=20)
     await database.open()
 
     async def change(**changes: Any) -> None:

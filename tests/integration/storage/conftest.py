@@ -124,7 +124,7 @@ class Account:
 
 @pytest.fixture(scope="session")
 async def app(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url, role="hummdesk_app", size=8, timeout=5)
+    database = Database(database_url, role="hummdesk_app", size=8, timeout=20)
     await database.open()
     yield database
     await database.close()
@@ -160,7 +160,7 @@ async def alone(emptied_database_url: str) -> AsyncIterator[Account]:
 @asynccontextmanager
 async def the_only_account(url: str) -> AsyncIterator[Account]:
     """Make an account on an empty database."""
-    database = Database(url, role="hummdesk_app", size=4, timeout=5)
+    database = Database(url, role="hummdesk_app", size=4, timeout=20)
     await database.open()
     yield await Account(url, database).make()
     await database.close()

@@ -89,9 +89,9 @@ async def claim(tx: Transaction, *keys: runs.RunKey, delivery: UUID | None = Non
 
 @asynccontextmanager
 async def run_workflow(account: Any) -> AsyncIterator[RunWorkflow]:
-    relay = Database(account.url, role="hummdesk_relay", size=2, timeout=5)
+    relay = Database(account.url, role="hummdesk_relay", size=2, timeout=20)
     await relay.open()
-    worker = Database(account.url, role="hummdesk_worker", size=10, timeout=5)
+    worker = Database(account.url, role="hummdesk_worker", size=10, timeout=20)
     await worker.open()
     yield RunWorkflow(account, relay, worker)
     await relay.close()

@@ -27,7 +27,7 @@ async def actions(account: Any, subject: UUID) -> list[tuple[str, str, dict[str,
 
 @pytest.fixture
 async def operator(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url, role="hummdesk_operator", size=1, timeout=5)
+    database = Database(database_url, role="hummdesk_operator", size=1, timeout=20)
     await database.open()
     yield database
     await database.close()
@@ -245,7 +245,7 @@ async def test_disabled_account_has_no_active_people(account: Any, operator: Dat
 
 
 async def test_concurrent_creations_of_a_name_make_one_account(database_url: str) -> None:
-    database = Database(database_url, role="hummdesk_operator", size=4, timeout=5)
+    database = Database(database_url, role="hummdesk_operator", size=4, timeout=20)
     await database.open()
     name = f"Acme {new_id()}"
 

@@ -72,7 +72,7 @@ async def shop(servers: Servers, template: str, settings: Settings) -> AsyncIter
     """A deployment with the demo data, and a message that was just sent."""
     async with desk(servers, settings) as made:
         await demo.load(made, accounts=2)
-        database = Database(url_of(made, "web"), role="hummdesk_app", size=1, timeout=5)
+        database = Database(url_of(made, "web"), role="hummdesk_app", size=1, timeout=20)
         await database.open()
         superuser = servers.cluster.url(database_of(made.postgres))
         account = await Account(superuser, database).make()
@@ -130,7 +130,7 @@ async def test_dump_restored_on_another_server_has_every_row_and_the_same_schema
     assert await schema(source) == await schema(restored)
     for kind in ("web", "relay", "worker"):
         await startup.check(target, kind)
-    database = Database(url_of(target, "web"), role="hummdesk_app", size=1, timeout=5)
+    database = Database(url_of(target, "web"), role="hummdesk_app", size=1, timeout=20)
     await database.open()
     async with database.account(new_id()) as tx:
         assert (await tx.execute("SELECT FROM messages")).rowcount == 0

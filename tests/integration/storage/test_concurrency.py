@@ -111,7 +111,7 @@ async def test_mark_read_in_two_tabs_at_once_counts_once_for_each_reader(account
 
 async def waits_for(account: Any, tx: Transaction) -> None:
     """Return when another transaction waits for a lock of this one."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not await account.execute(
             "SELECT FROM pg_stat_activity WHERE %(holder)s = ANY (pg_blocking_pids(pid))", holder=tx.info.backend_pid
         ):

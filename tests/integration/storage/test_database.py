@@ -311,7 +311,7 @@ async def test_connection_to_a_server_that_accepts_no_changes_is_replaced(separa
     set_read_only = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}").format
     rename = "UPDATE users SET name = 'Other' WHERE id = %s"
     await separate.execute(set_read_only(name, sql.SQL("on")).as_string())
-    database = Database(separate.url, role="hummdesk_app", size=1, timeout=5)
+    database = Database(separate.url, role="hummdesk_app", size=1, timeout=20)
     await database.open()
     async with opened(separate.url, separate.app) as harness:
         with pytest.raises(Unavailable):
@@ -334,7 +334,7 @@ async def test_connection_to_a_server_that_accepts_no_changes_is_replaced(separa
 
 
 async def test_transaction_that_is_not_durable_leaves_the_next_one_durable(database_url: str, account: Any) -> None:
-    database = Database(database_url, role="hummdesk_worker", size=1, timeout=5, pipelined=True)
+    database = Database(database_url, role="hummdesk_worker", size=1, timeout=20, pipelined=True)
     await database.open()
     async with database.accounts([account.id], durable=False) as tx:
         assert await value(tx, "current_setting('synchronous_commit')") == "off"

@@ -45,7 +45,7 @@ async def test_settle_classification_of_assigned_conversation_creates_draft_run_
     listening = workflow.relay.listen("hummdesk_runs")
     assert await anext(listening) == ("", "")
     assert await workflow.end(run)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await anext(listening) == ("hummdesk_runs", "")
     await listening.aclose()
     [due] = await workflow.dispatch()

@@ -24,7 +24,7 @@ async def alone(fresh_database_url: str) -> AsyncIterator[Account]:
 
 async def entered(url: str, epochs: Epochs) -> int:
     """The epoch in which a process that has just connected works."""
-    database = Database(url, role="hummdesk_app", size=1, timeout=5, epochs=epochs)
+    database = Database(url, role="hummdesk_app", size=1, timeout=20, epochs=epochs)
     await database.open()
     await database.check()
     await database.close()

@@ -21,7 +21,7 @@ from hummdesk.storage.feed import Gone, kind_of
 
 @pytest.fixture(scope="module")
 async def relay(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url, role="hummdesk_relay", size=1, timeout=5)
+    database = Database(database_url, role="hummdesk_relay", size=1, timeout=20)
     await database.open()
     yield database
     await database.close()
@@ -103,7 +103,7 @@ async def test_every_kind_of_the_audit_log_has_fields(account: Any) -> None:
 
 async def test_people_are_numbered_when_any_role_changes_them(account: Any) -> None:
     before = await sequenced(account)
-    operator = Database(account.url, role="hummdesk_operator", size=1, timeout=5)
+    operator = Database(account.url, role="hummdesk_operator", size=1, timeout=20)
     await operator.open()
     async with operator.all_accounts() as tx:
         await tx.execute("UPDATE users SET name = 'New' WHERE id = %s", (account.agent.id,))
@@ -251,7 +251,7 @@ async def test_account_sees_no_event_of_another(account: Any, foreign: Any) -> N
 
 
 async def test_sequencer_of_the_relay_numbers_every_account_in_steps(alone: Any) -> None:
-    relay = Database(alone.url, role="hummdesk_relay", size=1, timeout=5)
+    relay = Database(alone.url, role="hummdesk_relay", size=1, timeout=20)
     await relay.open()
     await alone.execute("INSERT INTO accounts VALUES (%(other)s, 'Other')", other=(other := new_id()))
     await alone.execute("INSERT INTO teams VALUES (%(other)s, %(other)s, 'Team')", other=other)
@@ -279,7 +279,7 @@ async def test_changes_of_an_erased_account_are_dropped(account: Any, relay: Dat
 
 
 async def test_sweeper_of_the_relay_numbers_measures_and_prunes(alone: Any) -> None:
-    relay = Database(alone.url, role="hummdesk_relay", size=1, timeout=5, pipelined=True)
+    relay = Database(alone.url, role="hummdesk_relay", size=1, timeout=20, pipelined=True)
     await relay.open()
     sweeper = FeedSweeper(Settings(feed_days=30), relay)
     await sweeper.measure()

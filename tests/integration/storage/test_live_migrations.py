@@ -147,7 +147,7 @@ async def test_index_is_built_while_messages_are_sent(alone: Account, monkeypatc
     release(monkeypatch, INDEX)
     async with sending(alone, longest=SHORT_SECONDS / 2) as took, holding(alone, "ROW EXCLUSIVE") as transaction:
         migrating = asyncio.create_task(migrate(alone.url))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while not await alone.execute("SELECT FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%%'"):
                 await asyncio.sleep(0.01)
         before = len(took)

@@ -37,7 +37,7 @@ async def shop(servers: Servers, template: str, settings: Settings) -> AsyncIter
 @pytest.fixture
 async def populated(servers: Servers, shop: Settings) -> AsyncIterator[Account]:
     """An account, through the login of web processes."""
-    database = Database(url_of(shop, "web"), role="hummdesk_app", size=2, timeout=5)
+    database = Database(url_of(shop, "web"), role="hummdesk_app", size=2, timeout=20)
     await database.open()
     name = psycopg.conninfo.conninfo_to_dict(shop.postgres)["dbname"]
     account = await Account(servers.cluster.url(str(name)), database).make()
@@ -133,7 +133,7 @@ async def test_processes_with_their_own_logins_work(populated: Account, shop: Se
         assert (await send(harness, populated)).created
     async with AsyncExitStack() as stack:
         for kind, role in (("relay", "hummdesk_relay"), ("worker", "hummdesk_worker")):
-            database = Database(url_of(shop, kind), role=role, size=1, timeout=5, pipelined=True)  # type: ignore[arg-type]
+            database = Database(url_of(shop, kind), role=role, size=1, timeout=20, pipelined=True)  # type: ignore[arg-type]
             await database.open()
             stack.push_async_callback(database.close)
             async with database.accounts([populated.id]) as tx:
@@ -153,7 +153,7 @@ async def test_deployment_with_a_single_login_keeps_working(populated: Account, 
     for kind in STARTED:
         assert url_of(single, kind) == shop.postgres
         await startup.check(single, kind)
-    database = Database(shop.postgres, role="hummdesk_app", size=1, timeout=5)
+    database = Database(shop.postgres, role="hummdesk_app", size=1, timeout=20)
     await database.open()
     async with opened(shop.postgres, database) as harness:
         assert (await send(harness, populated)).created
@@ -165,13 +165,13 @@ async def test_deployment_with_a_single_login_keeps_working(populated: Account, 
 async def test_connection_that_cannot_take_its_role_is_unavailable(
     shop: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    database = Database(url_of(shop, "web"), role="hummdesk_operator", size=1, timeout=1)
+    database = Database(url_of(shop, "web"), role="hummdesk_operator", size=1, timeout=20)
     await database.open()
     with pytest.raises(Unavailable) as refused:
         await database.check()
     await database.close()
     listening = asyncio.ensure_future(anext(database.listen("hummdesk_people")))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while caplog.messages.count("database.role_refused") < 2:
             await asyncio.sleep(0.01)
     assert not listening.done()
@@ -188,7 +188,7 @@ async def test_role_that_bypasses_policies_is_refused_by_every_connection(
     change = sql.SQL("ALTER ROLE {} {}")
     roles = [sql.Identifier(role) for role in ("hummdesk_app", "hummdesk_writer")]
     databases = [
-        Database(url_of(shop, "web"), role="hummdesk_app", size=1, timeout=1, pipelined=pipelined)
+        Database(url_of(shop, "web"), role="hummdesk_app", size=1, timeout=20, pipelined=pipelined)
         for pipelined in (False, True)
     ]
     async with opened(url_of(shop, "web"), populated.app) as harness:

@@ -154,8 +154,8 @@ async def test_owner_without_superuser_can_migrate_and_serve(
     release(monkeypatch, *released)
     assert await migrate(url) == NAMES[len(first) :], "in another session, which has not loaded pg_trgm"
 
-    operator = Database(url, role="hummdesk_operator", size=1, timeout=5)
-    app = Database(url, role="hummdesk_app", size=1, timeout=5)
+    operator = Database(url, role="hummdesk_operator", size=1, timeout=20)
+    app = Database(url, role="hummdesk_app", size=1, timeout=20)
     await operator.open()
     await app.open()
     customer = Person(account_id=new_id(), id=new_id(), email="c@example.com", name="C", role="customer")

@@ -78,7 +78,7 @@ async def test_seen_of_contact_or_foreign_user_raises_not_found(account: Any, fo
 
 
 async def test_directory_finds_people_in_all_accounts(alone: Any) -> None:
-    operator = Database(alone.url, role="hummdesk_operator", size=1, timeout=5)
+    operator = Database(alone.url, role="hummdesk_operator", size=1, timeout=20)
     await operator.open()
     async with operator.all_accounts() as tx:
         assert [one.id for one in await directory.find_users(tx, email="AGENT@example.com")] == [alone.agent.id]
@@ -99,7 +99,7 @@ async def notifications(account: Any, statement: str, **values: Any) -> set[tupl
     assert await anext(listening) == ("", "")
     await account.execute(statement, **values)
     await account.execute("SELECT pg_notify('hummdesk_people', 'last')")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         async for channel, payload in listening:
             assert channel == "hummdesk_people"
             if payload == "last":

@@ -18,7 +18,7 @@ RENAME = "UPDATE users SET name = %(name)s WHERE id = %(id)s"
 @pytest.fixture
 async def single(database_url: str) -> AsyncIterator[Database]:
     """A pool of one connection."""
-    database = Database(database_url, role="hummdesk_app", size=1, timeout=5)
+    database = Database(database_url, role="hummdesk_app", size=1, timeout=20)
     await database.open()
     yield database
     await database.close()

@@ -76,7 +76,7 @@ async def test_demand_for_unanswered_message_starts_one_draft_run_at_once(workfl
     listening = workflow.relay.listen("hummdesk_runs")
     assert await anext(listening) == ("", "")
     await demand(workflow)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await anext(listening) == ("hummdesk_runs", "")
     await listening.aclose()
     [due] = await workflow.dispatch()
@@ -180,7 +180,7 @@ async def test_request_waits_for_an_uncommitted_one_and_shares_its_run(workflow:
     async with account.tx() as tx:
         first = await run_requests.request(tx, conversation_id=account.conversation, kind="draft")
         second = asyncio.create_task(request(workflow))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while not await account.execute("SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"):
                 await asyncio.sleep(0.01)
         assert not second.done()

@@ -306,7 +306,7 @@ async def test_send_by_customer_notifies_the_relay_at_commit(workflow: RunWorkfl
     listening = workflow.relay.listen("hummdesk_runs")
     assert await anext(listening) == ("", "")
     await workflow.account.send(workflow.account.customer)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await anext(listening) == ("hummdesk_runs", "")
     await listening.aclose()
 

@@ -110,7 +110,7 @@ async def test_retention_deletes_what_has_expired(account: Account, database_url
     await link(account, seconds=0)
     kept = await link(account)
     await sign_in(account)
-    eraser = Database(database_url, role="hummdesk_eraser", size=1, timeout=5)
+    eraser = Database(database_url, role="hummdesk_eraser", size=1, timeout=20)
     await eraser.open()
     try:
         async with eraser.all_accounts() as tx:

@@ -21,7 +21,7 @@ from tests.integration.storage.simulator import ARTICLE, QUESTION, Simulator, cl
 
 @pytest.fixture(scope="module")
 async def relay(database_url: str) -> AsyncIterator[Database]:
-    made = Database(database_url, role="hummdesk_relay", size=1, timeout=5)
+    made = Database(database_url, role="hummdesk_relay", size=1, timeout=20)
     await made.open()
     yield made
     await made.close()
@@ -29,7 +29,7 @@ async def relay(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="module")
 async def worker(database_url: str) -> AsyncIterator[Database]:
-    made = Database(database_url, role="hummdesk_worker", size=2, timeout=5, pipelined=True)
+    made = Database(database_url, role="hummdesk_worker", size=2, timeout=20, pipelined=True)
     await made.open()
     yield made
     await made.close()

@@ -68,7 +68,7 @@ async def test_message_of_a_visitor_merged_while_it_is_being_stored_is_refused(a
         async with await psycopg.AsyncConnection.connect(alone.url) as holder:
             await holder.execute("SELECT pg_advisory_xact_lock(1)")
             sending = asyncio.create_task(harness.writer.send(sender=visitor, message=message))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 while not await alone.execute("SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"):
                     await asyncio.sleep(0.01)
             async with alone.tx() as tx:
