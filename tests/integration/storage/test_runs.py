@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -101,10 +102,11 @@ async def test_seconds_until_due_is_that_of_the_next_pending_run(workflow: RunWo
     assert await due() is None
     run = await workflow.claimed()
     assert await due() is None
+    began = time.monotonic()
     await workflow.retry(run, 60)
     seconds = await due()
     assert seconds is not None
-    assert 59 < seconds < 60
+    assert 60 - (time.monotonic() - began) <= seconds < 60
 
 
 async def test_claim_returns_message_history_and_assignment(workflow: RunWorkflow) -> None:
@@ -312,6 +314,7 @@ async def test_send_by_customer_notifies_the_relay_at_commit(workflow: RunWorkfl
 
 
 async def test_open_runs_counts_runs_that_have_not_ended(workflow: RunWorkflow) -> None:
+    began = time.monotonic()
     run = await workflow.claimed()
     await workflow.account.send(workflow.account.customer)
     await workflow.account.send(workflow.account.customer)
@@ -321,7 +324,7 @@ async def test_open_runs_counts_runs_that_have_not_ended(workflow: RunWorkflow) 
         ("classification", "running"): 1,
         ("classification", "pending"): 2,
     }
-    assert all(0 < one.oldest_seconds < 5 for one in depth.values())
+    assert all(0 < one.oldest_seconds < time.monotonic() - began for one in depth.values())
     await workflow.end(run)
     async with workflow.all_accounts() as tx:
         assert [one.status for one in await run_dispatch.open_runs(tx)] == ["pending"]

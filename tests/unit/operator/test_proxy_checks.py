@@ -19,13 +19,14 @@ def lines(findings: Iterable[Finding]) -> list[str]:
     return [str(finding).removeprefix(f"{URL}: ") for finding in findings]
 
 
-def of_headers(url: str = URL, **changed: str) -> list[str]:
+def of_headers(url: str = URL, *, asked_at: datetime | None = None, **changed: str) -> list[str]:
     headers = HEADERS | {name.replace("_", "-"): value for name, value in changed.items()}
-    return lines(proxy_checks._headers(Browser(url), Answer(200, headers, "", datetime.now(UTC))))
+    return lines(proxy_checks._headers(Browser(url), Answer(200, headers, "", asked_at or datetime.now(UTC))))
 
 
 def test_headers_as_the_documents_ask_have_no_finding() -> None:
-    assert of_headers(date=format_datetime(datetime.now(UTC), usegmt=True)) == []
+    now = datetime.now(UTC)
+    assert of_headers(date=format_datetime(now, usegmt=True), asked_at=now) == []
     assert of_headers(date="yesterday") == []
 
 
