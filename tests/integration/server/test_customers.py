@@ -226,7 +226,8 @@ async def test_contact_that_two_customers_claim_at_once_is_linked_to_one(account
     async with node.context.database.account(account.id) as tx:
         assert await contact_of(tx, account.id, first) == customer.id
         waiting = asyncio.create_task(link(second))
-        while not await account.execute("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+        blocked = "SELECT FROM pg_stat_activity WHERE %(holder)s = ANY (pg_blocking_pids(pid))"
+        while not await account.execute(blocked, holder=tx.info.backend_pid):
             await asyncio.sleep(0.01)
     with pytest.raises(Conflict):
         await waiting
