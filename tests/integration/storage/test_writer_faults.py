@@ -15,7 +15,14 @@ from hummdesk.storage.message_writer import MessageWriter
 from hummdesk.storage.messages import NewMessage, Sent
 from hummdesk.storage.role import StandbyError
 from hummdesk.storage.writer_connection import WriterConnection
-from tests.integration.storage.conftest import Account, WriterHarness, opened, outbox_entries, the_only_account
+from tests.integration.storage.conftest import (
+    PATIENCE_SECONDS,
+    Account,
+    WriterHarness,
+    opened,
+    outbox_entries,
+    the_only_account,
+)
 
 
 @asynccontextmanager
@@ -25,14 +32,21 @@ async def locked(account: Any) -> AsyncIterator[None]:
         yield
 
 
-async def test_locked_conversation_delays_no_other_send(account: Any, foreign: Any, impatient: WriterHarness) -> None:
+async def test_locked_conversation_delays_no_other_send(account: Any, foreign: Any, harness: WriterHarness) -> None:
     async with locked(account):
-        stuck = [asyncio.create_task(impatient.send(account, "customer")) for _ in range(8)]
+        stuck = [asyncio.create_task(harness.send(account, "customer")) for _ in range(8)]
         for number in range(1, 4):
-            assert (await impatient.send(foreign, "customer")).message.seq == number
+            assert (await harness.send(foreign, "customer")).message.seq == number
         assert not any(one.done() for one in stuck)
-        for one in await asyncio.gather(*stuck, return_exceptions=True):
-            assert isinstance(one, Unavailable)
+    assert sorted(one.message.seq for one in await asyncio.gather(*stuck)) == list(range(1, 9))
+
+
+async def test_sends_to_a_conversation_that_stays_locked_are_unavailable_and_not_stored(
+    account: Any, impatient: WriterHarness
+) -> None:
+    async with locked(account):
+        answers = await impatient.at_once(*(impatient.send(account, "customer") for _ in range(8)))
+        assert [type(one) for one in answers] == [Unavailable] * 8
     assert (await account.see(account.admin)).last_seq == 0
     assert (await impatient.send(account, "customer")).message.seq == 1
 
@@ -169,7 +183,7 @@ async def test_batch_is_limited_in_messages_and_bytes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(message_writer, limit, value)
-    harness.writer = MessageWriter(harness.batches, app, timeout=5, take_published=lambda _: [])
+    harness.writer = MessageWriter(harness.batches, app, timeout=PATIENCE_SECONDS, take_published=lambda _: [])
     await asyncio.gather(*(harness.send(account, "customer", "x" * length) for _ in range(10)))
     assert harness.transactions == transactions
 
