@@ -131,12 +131,12 @@ async def test_retry_after_header_is_passed_on(
 
 
 async def test_closed_port_is_unreachable(api: FakeApi) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    async with recorded_model(api, **{f"{api.protocol}_base_url": address}) as model:
-        with pytest.raises(ProviderError) as failure:
-            await model.provider.classify(MESSAGE, CONTEXT)
+    with socket.socket() as bound:  # and does not listen
+        bound.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        async with recorded_model(api, **{f"{api.protocol}_base_url": address}) as model:
+            with pytest.raises(ProviderError) as failure:
+                await model.provider.classify(MESSAGE, CONTEXT)
     assert (failure.value.code, model.outcomes) == ("unreachable", ["unreachable"])
 
 

@@ -5,7 +5,6 @@ import socket
 import sys
 import textwrap
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,44 +80,33 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         self.on("disconnect", lambda *_: self.disconnected.set(), namespace="/chat")
 
 
-RUN = "import runpy, sys; runpy.run_path(sys.argv[1])['app'].run(port=int(sys.argv[2]), single_process=True)"
+RUN = (
+    "import runpy, socket, sys; listener = socket.socket(fileno=int(sys.argv[2])); "
+    "runpy.run_path(sys.argv[1])['app'].run(sock=listener, single_process=True)"
+)
 
 
-async def test_example_of_the_package_documentation_runs(tmp_path: Path) -> None:
+async def test_example_of_the_package_documentation_runs(tmp_path: Path, http: aiohttp.ClientSession) -> None:
     assert package.__doc__ is not None
     example = tmp_path / "example.py"
     example.write_text(textwrap.dedent("    " + package.__doc__.partition("\n\n    ")[2]))
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", RUN, str(example), str(port))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url, number = f"http://127.0.0.1:{listener.getsockname()[1]}", listener.fileno()
+        command = (sys.executable, "-c", RUN, str(example), str(number))
+        process = await asyncio.create_subprocess_exec(*command, pass_fds=[number])
     joined: asyncio.Queue[Any] = asyncio.Queue()
     client = socketio.AsyncClient(reconnection=False)
     client.on("joined", joined.put)
     try:
-        await wait_until_listening(port, process)
-        await client.connect(f"http://127.0.0.1:{port}")
+        async with http.get(url):  # answered as soon as the process accepts connections
+            assert process.returncode is None
+        await client.connect(url)
         assert await client.call("join", "room-1") == "ok"
         assert await joined.get() == {"sid": client.get_sid()}
         await client.disconnect()
     finally:
         process.terminate()
         await process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return int(unused.getsockname()[1])
-
-
-async def wait_until_listening(port: int, process: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            assert process.returncode is None
-            with suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                return
-            await asyncio.sleep(0.05)
 
 
 TRANSPORTS = [["polling"], ["websocket"], ["polling", "websocket"]]
@@ -128,7 +116,9 @@ TRANSPORTS = [["polling"], ["websocket"], ["polling", "websocket"]]
 async def test_client_uses_rooms_calls_and_sessions(server: SocketIOServer, url: str, transports: list[str]) -> None:
     ann, bob = Client(), Client()
     for client, name in ((ann, "ann"), (bob, "bob")):
-        await client.connect(url, namespaces=["/", "/chat"], auth={"name": name}, transports=transports, wait_timeout=5)
+        await client.connect(
+            url, namespaces=["/", "/chat"], auth={"name": name}, transports=transports, wait_timeout=20
+        )
         assert client.transport() == transports[-1]
     assert await ann.call("whoami", namespace="/chat") == "ann"
     assert await ann.call("surprise", 1) == ("surprise", "127.0.0.1")

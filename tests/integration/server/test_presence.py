@@ -194,7 +194,7 @@ async def test_status_that_its_process_did_not_publish_is_published_once_by_the_
 
 async def test_stopping_process_asks_clients_to_reconnect(account: Account, web_settings: Settings, node: Node) -> None:
     viewer = await account.connect("viewer")
-    lasting = replace(web_settings, presence_lease_seconds=60)
+    lasting = replace(web_settings, presence_lease_seconds=60, presence_grace_seconds=60)
     async with running(lasting, name="stopping") as (url, _):
         agent = await account.client().connect(token=account.token("agent"), url=url)
         await viewer.receives("agent_online")
@@ -236,9 +236,6 @@ async def test_stopping_process_reaches_client_that_posts_before_polling(
     account: Account, web_settings: Settings
 ) -> None:
     """A closed process answers further data by a reset, which discards what the client has not read yet."""
-    with reserved("127.0.0.1", 0) as port:
-        pass
-    settings = replace(web_settings, port=port)
     received: list[str] = []
 
     async def writes_and_then_reads() -> None:
@@ -249,7 +246,8 @@ async def test_stopping_process_reaches_client_that_posts_before_polling(
         received.extend([str(frame) async for frame in client])
 
     async with AsyncExitStack() as held:
-        async with serving(settings):
+        port = held.enter_context(reserved("127.0.0.1", 0))
+        async with serving(replace(web_settings, port=port), shares_port=True):
             address = f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket"
             client = await held.enter_async_context(open_websocket(address, ping_interval=None, compression=None))
             assert str(await client.recv()).startswith("0")

@@ -32,14 +32,14 @@ async def serving(
     *,
     ends_by: signal.Signals = signal.SIGTERM,
     forks: bool = True,
+    shares_port: bool = False,
 ) -> AsyncIterator[int]:
     """Run a web process on the port of the settings; yield its process id when it is ready, and end it by a signal.
 
     Not forked where its memory is measured: a forked one has that of all that was imported.
     """
-    process = await _start(
-        "hummdesk", "serve", "--port", str(settings.port), env={**environment(settings), **(env or {})}, forks=forks
-    )
+    command = ["hummdesk", "serve", "--port", str(settings.port), *(["--share-port"] if shares_port else [])]
+    process = await _start(*command, env={**environment(settings), **(env or {})}, forks=forks)
     try:
         await until_ready(f"http://127.0.0.1:{settings.port}", process)
         yield process.pid
