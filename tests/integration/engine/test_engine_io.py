@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from hummdesk.engine import EngineIOServer
+from hummdesk.engine.engine_io import CLOSE_TIMEOUT_SECONDS
 from tests.integration.engine.conftest import MAX_PAYLOAD, EndpointClient, receive, running
 from tests.running_time import running_timeout
 
@@ -205,7 +206,7 @@ async def test_last_poll_of_a_closed_session_returns_its_remaining_packets(
     await server.send(sid, "last message")
     await server.disconnect(sid)
     assert await client.poll(sid) == (200, "4last message\x1e1")
-    async with running_timeout(0.1):
+    async with running_timeout(CLOSE_TIMEOUT_SECONDS / 2):
         await server.wait_closed()
     assert (await client.poll(sid))[0] == 400
 
@@ -242,8 +243,9 @@ async def test_post_over_the_limit_is_refused_before_its_body_is_read(client: En
     assert head.startswith(b"HTTP/1.1 413 ")
     assert body == b""
     writer.close()
-    await asyncio.sleep(0.05)
-    assert (await client.post(sid, "4hello"))[0] == 400
+    async with asyncio.timeout(20):
+        while (await client.post(sid, "4hello"))[0] != 400:
+            await asyncio.sleep(0.01)
 
 
 async def test_post_with_too_many_packets_closes_the_session(http: aiohttp.ClientSession) -> None:

@@ -21,7 +21,7 @@ short_timeouts = pytest.mark.parametrize("server", [0.5], indirect=True)
 
 @pytest.fixture
 async def server(request: pytest.FixtureRequest) -> SocketIOServer:
-    seconds = getattr(request, "param", 1.5)
+    seconds = getattr(request, "param", 20)
     server = SocketIOServer(
         connect_timeout=seconds + 1, ping_interval=seconds, ping_timeout=seconds, always_connect=True
     )
