@@ -91,7 +91,7 @@ class Relay:
         if self._leasing is not None:
             await self._leasing.stop()
             self._leasing = None
-        await self.deliverer.stop(grace_seconds=5)
+        await self.deliverer.stop(grace_seconds=PATIENCE_SECONDS)
 
     def in_flight(self, hook: Hook) -> int:
         """The attempts of a webhook that are in progress."""

@@ -53,7 +53,7 @@ def refuse(*conversation_ids: UUID) -> Any:
 
 
 async def hang(_: Received) -> bytes:
-    await asyncio.sleep(5)
+    await asyncio.Event().wait()
     return OK
 
 
