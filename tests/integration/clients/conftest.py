@@ -1,7 +1,6 @@
 """A web process for the Python client."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 
@@ -13,9 +12,8 @@ from tests.integration.server.conftest import running
 @pytest.fixture(scope="session")
 async def client_desk(settings: Settings) -> AsyncIterator[tuple[Settings, str]]:
     """The settings and the URL of a web process."""
-    quick = replace(settings, auth_timeout_seconds=1.0)
-    async with running(quick, name="clients") as (url, _):
-        yield quick, url
+    async with running(settings, name="clients") as (url, _):
+        yield settings, url
 
 
 @pytest.fixture

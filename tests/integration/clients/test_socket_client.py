@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import jwt
 import pytest
@@ -106,18 +105,19 @@ async def test_message_whose_acknowledgement_is_lost_is_stored_once(account: Acc
 
 
 class Tokens:
-    """Issues tokens of a user, and counts them."""
+    """Issues tokens of a user, and counts them. The first one is valid for `first_seconds`, the others for an hour."""
 
-    def __init__(self, account: Account, name: str, *, seconds: float, has_issue_time: bool) -> None:
+    def __init__(self, account: Account, name: str, *, first_seconds: float = 3600, has_issue_time: bool) -> None:
         self.account = account
         self.name = name
-        self.hours = timedelta(seconds=seconds) / timedelta(hours=1)
+        self.first_seconds = first_seconds
         self.has_issue_time = has_issue_time
         self.given = 0
 
     def __call__(self) -> str:
         self.given += 1
-        token = tokens.issue(self.account.settings, self.account.people[self.name], hours=self.hours)
+        hours = self.first_seconds / 3600 if self.given == 1 else 1.0
+        token = tokens.issue(self.account.settings, self.account.people[self.name], hours=hours)
         if self.has_issue_time:
             return token
         claims = jwt.decode(token, options={"verify_signature": False})
@@ -128,7 +128,7 @@ class Tokens:
 async def test_expired_token_is_replaced_and_nothing_is_missed(account: Account) -> None:
     agent = await account.connect("agent")
     conversation_id = str(account.conversation)
-    issue = Tokens(account, "customer", seconds=1.5, has_issue_time=False)
+    issue = Tokens(account, "customer", first_seconds=2.5, has_issue_time=False)
     async with DeskClient(account.url, token=issue) as customer:
         received, expired = Received(customer), asyncio.Event()
         customer.on("authentication_error", lambda _: expired.set())
@@ -144,15 +144,14 @@ async def test_expired_token_is_replaced_and_nothing_is_missed(account: Account)
 
 
 async def test_token_is_renewed_before_it_expires(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "RENEW_AFTER", 0.2)
-    issue = Tokens(account, "agent", seconds=4, has_issue_time=True)
+    monkeypatch.setattr(client, "RENEW_AFTER", 0.8 / 3600)
+    issue = Tokens(account, "agent", has_issue_time=True)
     async with DeskClient(account.url, token=issue) as agent:
-        events = asyncio.Queue[str]()
-        agent.on("authentication_error", lambda error: events.put_nowait(error["code"]))
-        agent.on("authenticated", lambda person: events.put_nowait(person["role"]))
-        async with asyncio.timeout(10):
-            assert [await events.get() for _ in range(2)] == ["agent", "agent"]
-        assert issue.given == 3
+        events = asyncio.Queue[tuple[str, int]]()
+        agent.on("authentication_error", lambda error: events.put_nowait((error["code"], issue.given)))
+        agent.on("authenticated", lambda person: events.put_nowait((person["role"], issue.given)))
+        async with asyncio.timeout(20):
+            assert [await events.get() for _ in range(2)] == [("agent", 2), ("agent", 3)]
 
 
 @pytest.mark.parametrize("token", ["not.a.token", lambda: "not.a.token"])
