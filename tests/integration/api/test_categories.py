@@ -89,20 +89,20 @@ async def test_categories_are_managed_by_command(
         return await asyncio.to_thread(run, name, "--account", str(account.id), *arguments)
 
     example = ("--description", "Broken things", "--example", "The tap drips")
-    assert (await command("set", "repairs", "--name", "Repairs", *example)).output == "1 own categories, not in use\n"
+    assert (await command("set", "repairs", "--name", "Repairs", *example)).stdout == "1 own categories, not in use\n"
     early = await command("enable")
     assert (early.exit_code, "at least 2" in early.stderr) == (2, True)
     await command("set", "rent", "--name", "Lease")
     await command("set", "rent", "--name", "Rent")
-    assert (await command("enable")).output == "2 own categories, in use\n"
+    assert (await command("enable")).stdout == "2 own categories, in use\n"
     assert await admin.do("get_categories") == OWN
-    listed = (await command("list", "--json")).output
+    listed = (await command("list", "--json")).stdout
     assert [json.loads(line) for line in listed.splitlines()] == [REPAIRS, RENT]
     (tmp_path / "own.jsonl").write_text(listed + json.dumps(RENT | {"key": "parking", "name": "Parking"}))
-    assert (await command("import", "own.jsonl")).output == "3 own categories, in use\n"
-    assert (await command("remove", "parking")).output == "2 own categories, in use\n"
+    assert (await command("import", "own.jsonl")).stdout == "3 own categories, in use\n"
+    assert (await command("remove", "parking")).stdout == "2 own categories, in use\n"
     assert "no category 'parking'" in (await command("remove", "parking")).stderr
     (tmp_path / "own.jsonl").write_text("repairs")
     assert (await command("import", "own.jsonl")).exit_code == 2
-    assert (await command("disable")).output == "2 own categories, not in use\n"
+    assert (await command("disable")).stdout == "2 own categories, not in use\n"
     assert (await admin.do("get_categories"))["enabled"] is False

@@ -22,7 +22,7 @@ def deployment(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def run(*arguments: str, code: int = 0) -> str:
     result = CliRunner().invoke(main, arguments, prog_name="hummdesk")
     assert result.exit_code == code, result.output
-    return result.output
+    return result.stdout
 
 
 def ask(*arguments: str) -> Any:

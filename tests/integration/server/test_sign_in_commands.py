@@ -41,7 +41,7 @@ def does(hummdesk: Command) -> Callable[..., Awaitable[list[Any]]]:
     async def run(*arguments: str, stdin: str | None = None) -> list[Any]:
         done = await hummdesk(*arguments, "--json", stdin=stdin)
         assert done.exit_code == 0, done.output
-        return [json.loads(line) for line in done.output.splitlines()]
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     return run
 

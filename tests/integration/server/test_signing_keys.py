@@ -56,7 +56,7 @@ def add(hummdesk: Command, account: Account) -> Callable[..., Awaitable[dict[str
     async def add(*options: str, of: Account = account, stdin: str | None = None) -> dict[str, Any]:
         done = await hummdesk("signing-key", "add", "--account", str(of.id), "--json", *options, stdin=stdin)
         assert done.exit_code == 0, done.output
-        return dict(json.loads(done.output))
+        return dict(json.loads(done.stdout))
 
     return add
 
@@ -287,7 +287,7 @@ async def test_list_shows_keys_without_secrets(
     await add("--kid", "third", "--jwks", "https://id.example/jwks.json", "--algorithm", "EdDSA")
     await add("--kid", "theirs", of=foreign)
     await hummdesk("signing-key", "revoke", "--account", str(account.id), "first")
-    shown = (await hummdesk("signing-key", "list", "--account", str(account.id), "--json")).output
+    shown = (await hummdesk("signing-key", "list", "--account", str(account.id), "--json")).stdout
     keys = [json.loads(line) for line in shown.splitlines()]
     assert [(key["kid"], key["kind"], key["algorithm"], "revoked" in key) for key in keys] == [
         ("first", "secret", "HS256", True),
@@ -371,8 +371,8 @@ async def test_rotation_of_the_encryption_key_keeps_the_signing_keys(
         monkeypatch.setenv("ENCRYPTION_KEYS", new)
         assert "lacks the key of signing_keys/" in (await hummdesk("encryption", "rotate")).output
         monkeypatch.setenv("ENCRYPTION_KEYS", f"{new},{old}")
-        assert json.loads((await hummdesk("encryption", "rotate", "--json")).output)["rotated"] >= 1
-        assert json.loads((await hummdesk("encryption", "rotate", "--json")).output)["rotated"] == 0
+        assert json.loads((await hummdesk("encryption", "rotate", "--json")).stdout)["rotated"] >= 1
+        assert json.loads((await hummdesk("encryption", "rotate", "--json")).stdout)["rotated"] == 0
         rotated = TokenVerifier(replace(account.settings, encryption_keys=new), node.context.database)
         assert (await rotated.verify(signed)).signed_with == "one"
     finally:
