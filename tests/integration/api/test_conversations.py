@@ -28,6 +28,8 @@ async def received_until_marker(account: Account, admin: RestClient, client: Cli
 async def watcher(account: Account) -> Client:
     """A socket of staff that has joined the conversation, and has received nothing else."""
     client = await account.connect("colleague", joins=True)
+    await client.receives("agent_online")
+    await client.receives("conversation_viewers")
     client.forget()
     return client
 

@@ -99,15 +99,18 @@ async def test_poll_of_a_revoked_key_ends_without_events(
 
 
 async def test_foreign_change_does_not_answer_a_poll(
-    admin: RestClient, foreigner: RestClient, node: Node, foreign: Account
+    admin: RestClient, foreigner: RestClient, node: Node, account: Account, foreign: Account
 ) -> None:
     last = await position(admin)
     there = await position(foreigner)
-    poll = asyncio.create_task(admin.do("get_feed", after=last["completeTo"], wait=2))
+    poll = asyncio.create_task(admin.do("get_feed", after=last["completeTo"], wait=30))
     await waiting(node, 1)
     await say(foreign)
-    assert (await foreigner.do("get_feed", after=there["completeTo"], wait=5))["events"] != []
-    assert await poll == last
+    assert (await foreigner.do("get_feed", after=there["completeTo"], wait=30))["events"] != []
+    assert not poll.done()
+    await say(account)
+    async with asyncio.timeout(PROMPT_SECONDS):
+        assert [event["type"] for event in (await poll)["events"]] == ["new_message"]
 
 
 async def test_pruned_numbers_are_gone(admin: RestClient, account: Account) -> None:
