@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +28,7 @@ class Queue:
     node: Node
     positions: QueuePositions
     clock: list[float] = field(default_factory=lambda: [0.0])
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     async def publish(self) -> None:
         """Pass over the account as a relay does, a second later than the last time."""
@@ -48,13 +49,13 @@ class Queue:
         )
 
     async def assigned(self, *ago: float, team: UUID | None = None, each: float = 10) -> None:
-        """Conversations that were assigned so many seconds ago, each after it was first for `each` seconds."""
+        """Conversations assigned so many seconds before the test, each after it was first for `each` seconds."""
         for seconds in ago:
             await self.account.execute(
                 "INSERT INTO queue_moves (account_id, queue_id, at, queued_since) "
-                "VALUES (%(account)s, %(queue)s, now() - %(ago)s, now() - %(ago)s - %(each)s)",
+                "VALUES (%(account)s, %(queue)s, %(at)s, %(at)s - %(each)s)",
                 queue=team or self.account.id,
-                ago=timedelta(seconds=seconds),
+                at=self.began - timedelta(seconds=seconds),
                 each=timedelta(seconds=each),
             )
 

@@ -120,7 +120,7 @@ async def test_bytes_of_messages_are_limited(account: Account, web_settings: Set
     limited = replace(web_settings, rate_limit_person_bytes_per_minute=40_000)
     async with running(limited, name="bytes") as (url, _):
         agent = await account.connect("agent", url=url)
-        answers = await ask_all([agent], "send_message", message(account, content="x" * 9_000), 10)
+        answers = await ask_all([agent], "send_message", message(account, content="x" * 9_700), 10)
         assert {error["details"]["limit"] for error in refusals(answers)} == {"person_bytes"}
         assert len(refusals(answers)) == 6
 
