@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from hummdesk.bus.envelope import Envelope
+from hummdesk.bus.presence import groups
 from hummdesk.bus.viewers import Viewers
 from hummdesk.contract.table import REQUESTS
 from hummdesk.core import background
@@ -56,7 +58,6 @@ from hummdesk.publish.events.presence import (
 )
 from hummdesk.routing import record
 from hummdesk.routing.decision import Policy, Snapshot
-from hummdesk.server.maintenance import SWEEP_SECONDS
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import CLASSIFICATION, DRAFT, Account, Client
 from tests.integration.server.reconnecting import ReconnectingClient
@@ -89,7 +90,6 @@ class Audience:
     foreign: Account
     here: dict[str, Client]
     there: dict[str, Client]
-    is_quiet: bool = False
 
     async def settled(self) -> None:
         """Wait until everything published so far, or by running background tasks, is delivered to all clients."""
@@ -107,11 +107,12 @@ class Audience:
         presence = self.node.context.presence
         staying = {account.people[name].id for account in (self.account, self.foreign) for name in PEOPLE}
         while (await presence.statuses(self.account.id) | await presence.statuses(self.foreign.id)).keys() - staying:
-            self.is_quiet = False
-            await asyncio.sleep(SWEEP_SECONDS)
-        if not self.is_quiet:
-            await asyncio.sleep(SWEEP_SECONDS)
-            self.is_quiet = True
+            await asyncio.sleep(0.05)
+        own, [group] = (str(self.account.id), str(self.foreign.id)), groups(self.account.settings)
+        async with Redis.from_url(self.account.settings.redis) as closing:
+            redis: Any = closing
+            while [one for one in await redis.zrange(group.unpublished, 0, -1) if one.decode().startswith(own)]:
+                await asyncio.sleep(0.02)
 
     async def begin(self) -> None:
         """Create a conversation of the customer, and join the clients of JOINED."""

@@ -1,15 +1,18 @@
 """Recovery after a short disconnect: missed events are delivered once and in order."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from hummdesk.bus.recovery_store import RecoverableSession
+from hummdesk.core.config import Settings
 from hummdesk.core.ids import new_id
 from hummdesk.server import recovery_saver
 from hummdesk.server.handlers import recovery
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import Account, Client
+from tests.integration.server.conftest import running
 from tests.integration.server.reconnecting import Connection, ReconnectingClient, send_text
 
 
@@ -255,19 +258,22 @@ async def test_offset_within_an_entry_recovers_the_rest_of_the_entry(
         connection.cut()
 
 
-async def test_recovery_publishes_no_presence(account: Account, clients: ReconnectingClient, sender: Client) -> None:
-    connection = await clients.connect(account.url, account.token("colleague"))
-    await sender.receives("agent_online", agentId=str(account.people["colleague"].id))
-    await connection.receives("authenticated")
-    sender.forget()
-    for _ in range(3):
-        connection.cut()
-        connection = await clients.reconnect(account.url, account.token("colleague"), connection)
+async def test_recovery_publishes_no_presence(
+    account: Account, clients: ReconnectingClient, sender: Client, web_settings: Settings
+) -> None:
+    async with running(replace(web_settings, presence_grace_seconds=60), name="recovering") as (url, _):
+        connection = await clients.connect(url, account.token("colleague"))
+        await sender.receives("agent_online", agentId=str(account.people["colleague"].id))
         await connection.receives("authenticated")
-    await send_text(account, sender, "x")
-    assert not {"agent_online", "agent_offline"} & set(sender.names())
-    presence = await sender.do("get_presence")
-    assert {agent["name"]: agent["status"] for agent in presence["agents"]}["Colleague"] == "online"
+        sender.forget()
+        for _ in range(3):
+            connection.cut()
+            connection = await clients.reconnect(url, account.token("colleague"), connection)
+            await connection.receives("authenticated")
+        await send_text(account, sender, "x")
+        assert not {"agent_online", "agent_offline"} & set(sender.names())
+        presence = await sender.do("get_presence")
+        assert {agent["name"]: agent["status"] for agent in presence["agents"]}["Colleague"] == "online"
 
 
 async def test_events_published_during_recovery_are_received_once(
