@@ -13,6 +13,7 @@ from sanic import Sanic
 from hummdesk.bus import shared_limits
 from hummdesk.core.config import Settings
 from hummdesk.dev import sign_in
+from hummdesk.server import composition
 from hummdesk.server.app import build
 from hummdesk.server.node import Node
 from hummdesk.server.tcp_connections import LimitedProtocol
@@ -30,9 +31,11 @@ async def running(settings: Settings, *, name: str) -> AsyncIterator[tuple[str, 
     listener = socket.create_server(("127.0.0.1", 0))
     server: Any = await app.create_server(sock=listener, protocol=LimitedProtocol, return_asyncio_server=True)
     assert server is not None
-    await server.startup()
-    await server.before_start()
-    await server.after_start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(composition, "ANSWER_SECONDS", 20.0)  # see `patience`
+        await server.startup()
+        await server.before_start()
+        await server.after_start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", app.ctx.node
     finally:
@@ -50,13 +53,13 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def web_settings(settings: Settings) -> Settings:
-    """Short times where a test would wait, and no rate limits. A machine that stands still ends no lease."""
+    """Short times where a test would wait, and no rate limits. A machine that stands still ends nothing else."""
     return replace(
         settings,
         presence_grace_seconds=0.6,
         presence_lease_seconds=15,
         typing_timeout_seconds=0.5,
-        auth_timeout_seconds=2.5,
+        db_timeout_seconds=12,
         **UNLIMITED,
         metrics_accounts=10_000,
         encryption_keys="a key of the tests with at least 32 bytes",

@@ -7,10 +7,12 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
+from hummdesk.core.config import Settings
 from hummdesk.core.models import Person, Role
 from hummdesk.server.handlers import connection
 from hummdesk.server.node import Node
 from tests.integration.server.accounts import PATIENCE_SECONDS, Account, Client
+from tests.integration.server.conftest import running
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
@@ -49,14 +51,19 @@ async def test_connect_with_several_tokens_uses_that_of_the_handshake(account: A
     assert (await client.receives("authenticated"))["role"] == "agent"
 
 
-async def test_request_without_token_is_unauthorized_and_socket_is_closed(account: Account) -> None:
+async def test_request_without_token_is_unauthorized(account: Account) -> None:
     client = await account.client().connect()
     await client.receives("authentication_error")
     for event in ("list_conversations", "send_message", "get_presence", "no_such_event"):
         assert await client.refused(event, {}) == "UNAUTHORIZED"
-    reason = await client.receives("disconnect_reason")
-    assert (reason["code"], reason["reconnect"]) == ("UNAUTHORIZED", False)
-    await asyncio.wait_for(client.gone.wait(), 5)
+
+
+async def test_socket_without_token_is_closed_after_the_timeout(account: Account, web_settings: Settings) -> None:
+    async with running(replace(web_settings, auth_timeout_seconds=2.5), name="impatient") as (url, _):
+        client = await account.client().connect(url=url)
+        reason = await client.receives("disconnect_reason")
+        assert (reason["code"], reason["reconnect"]) == ("UNAUTHORIZED", False)
+        await asyncio.wait_for(client.gone.wait(), 20)
 
 
 def token_of(account: Account, name: str, role: Role) -> str:
