@@ -15,6 +15,7 @@ import psycopg
 import pytest
 import xdist
 from psycopg import sql
+from psycopg.errors import DeadlockDetected
 from redis.asyncio import Redis
 
 from hummdesk.core import temporary
@@ -164,6 +165,16 @@ async def database_url(servers: Servers, template: str) -> AsyncIterator[str]:
     await servers.drop(name)
 
 
+async def _empty(database_url: str) -> None:
+    """Empty a database in which the web processes of the tests may still have transactions."""
+    while True:
+        try:
+            await superuser.execute(database_url, EMPTY)
+        except DeadlockDetected:
+            continue
+        return
+
+
 @pytest.fixture(scope="module", autouse=True)
 async def nothing_left() -> AsyncIterator[None]:
     """Empty what the files of a test process share: which files these are changes from run to run.
@@ -172,7 +183,7 @@ async def nothing_left() -> AsyncIterator[None]:
     """
     yield
     for database_url, redis_url in _shared:
-        await superuser.execute(database_url, EMPTY)
+        await _empty(database_url)
         async with Redis.from_url(redis_url) as connected:
             await connected.delete(REPORTED, *QUEUE_KEYS.values())
 
