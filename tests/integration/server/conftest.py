@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sanic import Sanic
 
-from hummdesk.bus import shared_limits
+from hummdesk.bus import shared_limits, stream_reader
 from hummdesk.core.config import Settings
 from hummdesk.dev import sign_in
 from hummdesk.server import composition
@@ -31,18 +31,19 @@ async def running(settings: Settings, *, name: str) -> AsyncIterator[tuple[str, 
     listener = socket.create_server(("127.0.0.1", 0))
     server: Any = await app.create_server(sock=listener, protocol=LimitedProtocol, return_asyncio_server=True)
     assert server is not None
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(composition, "ANSWER_SECONDS", 20.0)  # see `patience`
+    with pytest.MonkeyPatch.context() as patch:  # see `patience`; readers that begin without Redis report a loss
+        patch.setattr(composition, "ANSWER_SECONDS", 20.0)
+        patch.setattr(stream_reader, "BEGIN_SECONDS", 20.0)
         await server.startup()
         await server.before_start()
         await server.after_start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", app.ctx.node
-    finally:
-        await server.before_stop()
-        await server.close()
-        await server.after_stop()
-        Sanic._app_registry.pop(name)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", app.ctx.node
+        finally:
+            await server.before_stop()
+            await server.close()
+            await server.after_stop()
+            Sanic._app_registry.pop(name)
 
 
 @pytest.fixture(autouse=True)
