@@ -1,7 +1,9 @@
 """Sanic's manager of several web processes, with corrections."""
 
 import asyncio
+import os
 import shutil
+import signal as signals
 import tempfile
 import time
 from contextlib import suppress
@@ -30,14 +32,24 @@ class StoppableWorkerManager(WorkerManager):
     to the shared state that was interrupted gets the answer of another one.
     """
 
+    THRESHOLD = 1200
+    """Tenths of a second in which all workers have to start; Sanic's 30 s are too few beside other work."""
+
     _has_signal = False
 
     def shutdown_signal(self, signal: int, frame: FrameType | None) -> None:
         """Note the first signal; the second one kills the processes."""
         if self._has_signal:
             with suppress(ServerKilled):
-                self.kill()  # type: ignore[no-untyped-call]
+                self.kill()
         self._has_signal = True
+
+    def kill(self) -> None:
+        """Kill the processes, and no others: Sanic kills their group, to which a script that runs them belongs."""
+        for process in self.processes:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signals.SIGKILL)
+        raise ServerKilled
 
     def shutdown(self) -> None:
         """Stop the processes; those that miss the signal while they start find out by the shared state."""

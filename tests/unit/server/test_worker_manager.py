@@ -1,6 +1,7 @@
 """The manager of several web processes, without web processes."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -8,9 +9,10 @@ from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from sanic.exceptions import ServerKilled
 
 from hummdesk.server.worker_manager import StoppableWorkerManager, end_if_stopped
 
@@ -45,6 +47,14 @@ class Started(StoppedWhileStarting):
     def start(self) -> None:
         command = (sys.executable, "-c", "import signal; signal.pause()")
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+
+class Recorded(Started):
+    made: ClassVar[list["Recorded"]] = []
+
+    def start(self) -> None:
+        super().start()
+        self.made.append(self)
 
 
 class SharedState(dict[str, Any]):
@@ -95,6 +105,20 @@ def test_manager_stopped_while_it_requests_the_shared_state_sends_no_other_reque
     state = SharedState()
     run(Started, state)
     assert state[StoppableWorkerManager.MAIN_NAME]["stopping"]
+
+
+@pytest.mark.usefixtures("signal_handlers")
+def test_manager_whose_workers_do_not_start_in_time_kills_them_and_no_process_beside_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(StoppableWorkerManager, "THRESHOLD", 0)
+    monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("this process is in their group"))
+    with pytest.raises(ServerKilled):
+        run(Recorded, {})
+    [killed] = Recorded.made
+    killed.join()
+    assert killed.process is not None
+    assert killed.process.returncode == -signal.SIGKILL
 
 
 @dataclass
