@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from docs.generate import ROOT
+from hummdesk.core.config import Settings
 from hummdesk.storage.migration_files import Migration
 from tests.system.chaos.deployment import WEB, Deployment, deploy
 from tests.system.chaos.load import Load, load
@@ -33,8 +34,8 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS messages_next_version ON messages (accou
 """Migrations of a version that works with and without them, and whose schema serves this version."""
 INCOMPATIBLE = {"9003_rename": "ALTER TABLE conversations RENAME COLUMN next_version TO renamed;\n"}
 
-SLOWEST_SECONDS = 3.0
-"""A migration that waits longer for a lock blocks the messages behind it."""
+SLOWEST_SECONDS = Settings.db_timeout_seconds
+"""By default, messages that wait longer behind the lock of a migration would be refused."""
 
 pytestmark = [pytest.mark.systems, pytest.mark.timeout(180)]
 

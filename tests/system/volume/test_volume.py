@@ -13,7 +13,7 @@ from bench.volume.generator import PER_CONVERSATION
 from bench.volume.run import Effort, Run
 from tests.conftest import make_reachable_directory
 
-pytestmark = [pytest.mark.systems, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.systems, pytest.mark.timeout(600)]
 
 MESSAGES, ACCOUNTS = 200_000, 100
 
