@@ -10,7 +10,7 @@ import orjson
 
 from tests.integration.server.accounts import Account, Client
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 
 
 class Connection:
