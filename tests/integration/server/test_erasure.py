@@ -370,7 +370,7 @@ async def test_account_erasure_that_was_not_requested_is_refused(account: Accoun
         await eraser.erase_account(account.id)
     async with eraser.database.all_accounts() as tx:
         await tx.execute("DELETE FROM messages")
-        cursor = await tx.execute("DELETE FROM accounts")
+        cursor = await tx.execute("DELETE FROM accounts WHERE account_id = %s", (account.id,))
     assert cursor.rowcount == 0
 
 
