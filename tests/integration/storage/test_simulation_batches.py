@@ -45,6 +45,8 @@ async def simulator(
 ) -> AsyncIterator[Simulator]:
     """With an article, and two questions of a closed conversation."""
     monkeypatch.setattr(steps, "STEP_SECONDS", 60.0)
+    monkeypatch.setattr(simulation_batch, "POLL_SECONDS", 600.0)  # no batch is due before `run_due`
+    monkeypatch.setattr(simulation_batch, "LONGEST_POLL_SECONDS", 600.0)
     await talk(account)
     await account.execute(
         "INSERT INTO knowledge_articles (account_id, id, title, body) "
