@@ -100,13 +100,11 @@ class RunHandler(ABC):
         """Claim without waiting for the disk: after a crash of PostgreSQL the result of a lost claim is not stored."""
 
         async def claim() -> list[ClaimedRun]:
-            async with worker.database.accounts((account_id for account_id, _ in keys), durable=False) as tx:
-                if redelivered:
-                    await runs.release(tx, keys, delivery=delivery)
-                lease = lease_seconds(worker.settings)
-                return await runs.claim(
-                    tx, keys, delivery=delivery, lease_seconds=lease, history_limit=self.history_limit
-                )
+            tx = worker.database.autocommit((account_id for account_id, _ in keys), durable=False)
+            if redelivered:
+                await runs.release(tx, keys, delivery=delivery)
+            lease = lease_seconds(worker.settings)
+            return await runs.claim(tx, keys, delivery=delivery, lease_seconds=lease, history_limit=self.history_limit)
 
         return await retry_while_unavailable(worker.settings, claim)
 

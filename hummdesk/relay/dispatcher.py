@@ -81,16 +81,16 @@ class Dispatcher:
 
     async def _take_due(self) -> tuple[int, float | None]:
         """Take a batch of runs that are due; return their number, and the seconds until the next one is due."""
-        async with self._database.all_accounts(durable=False) as tx:
-            due = await run_dispatch.take_due(tx, BATCH, **self._terms)
-            seconds = None if 0 < len(due) < BATCH else await run_dispatch.seconds_until_due(tx)
+        tx = self._database.autocommit_all(durable=False)
+        due = await run_dispatch.take_due(tx, BATCH, **self._terms)
+        seconds = None if 0 < len(due) < BATCH else await run_dispatch.seconds_until_due(tx)
         self._unsent += task_batches(due)
         return len(due), seconds
 
     async def _send_others(self) -> None:
         """Send the runs that do not wait for the workers of classifications, and lost ones."""
-        async with self._database.all_accounts(durable=False) as tx:
-            due = await run_dispatch.take_other_due(tx, BATCH, **self._terms)
+        tx = self._database.autocommit_all(durable=False)
+        due = await run_dispatch.take_other_due(tx, BATCH, **self._terms)
         self._unsent += task_batches(due)
         await self._send()
 

@@ -57,6 +57,8 @@ were small; even then it must not scan a whole table, nor sort rows that an inde
 PLAN_SECONDS = 5.0
 """Lifetime of plans. A plan made for a handful of open AI runs reads all of them for each run once thousands wait, and
 autovacuum updates the statistics only after a minute."""
+DISCARD = "DISCARD PLANS"
+NOT_DURABLE = {"synchronous_commit": "off"}
 
 NO_PRIMARY = (StandbyError, ReadOnlySqlTransaction)
 """The server accepts no changes, or no longer: a failover has made it a standby."""
@@ -76,9 +78,15 @@ class PipelinedConnection(RoleConnection):
 
     async def discard_old_plans(self) -> None:
         """Discard plans older than PLAN_SECONDS, in the round trip of the next statement of the pipeline."""
-        if self.prepare_threshold is not None and monotonic() - self._planned_at > PLAN_SECONDS:
-            self._planned_at = monotonic()
-            await self.execute("DISCARD PLANS", prepare=False)
+        if self.has_old_plans():
+            await self.execute(DISCARD, prepare=False)
+
+    def has_old_plans(self) -> bool:
+        """Whether its plans are older than PLAN_SECONDS; the caller must discard them now."""
+        if self.prepare_threshold is None or monotonic() - self._planned_at <= PLAN_SECONDS:
+            return False
+        self._planned_at = monotonic()
+        return True
 
 
 class Database:
@@ -151,8 +159,7 @@ class Database:
         A transaction that is not `durable` does not wait for the disk, and a crash of PostgreSQL within the next second
         undoes it: for changes that are repeated if they are missing.
         """
-        accounts = ",".join(sorted({str(one) for one in account_ids}))
-        return self._transaction("app.account_ids", accounts, durable=durable)
+        return self._transaction("app.account_ids", _names(account_ids), durable=durable)
 
     def all_accounts(self, *, durable: bool = True) -> AbstractAsyncContextManager[Transaction]:
         """A transaction without an account: relay and operator see all accounts, the application none."""
@@ -190,9 +197,41 @@ class Database:
 
         return reader(run)
 
+    def autocommit(self, account_ids: Iterable[UUID], *, durable: bool = True) -> Transaction:
+        """In place of a transaction of `accounts`: each statement is committed in its only round trip.
+
+        Raises Unavailable also if a statement may be committed.
+        """
+        return self._autocommit("app.account_ids", _names(account_ids), durable=durable)
+
+    def autocommit_all(self, *, durable: bool = True) -> Transaction:
+        """As `autocommit`, in place of a transaction of `all_accounts`."""
+        return self._autocommit("app.account_id", "", durable=durable)
+
+    def _autocommit(self, setting: str, value: str, *, durable: bool) -> Transaction:
+        given = {setting: value} | ({} if durable else NOT_DURABLE)
+
+        async def run(statements: Sequence[Statement]) -> list[list[Row]]:
+            return await self._run_once(given, statements)
+
+        return reader(run)
+
+    async def _run_once(self, given: dict[str, str], statements: Sequence[Statement]) -> list[list[Row]]:
+        """Run statements in one round trip and transaction; return the rows of each."""
+        with translated():
+            async with self._connection(_nothing) as (connection, _):
+                discard = isinstance(connection, PipelinedConnection) and connection.has_old_plans()
+                before: list[Statement] = [(DISCARD, {})] if discard else []
+                with abort_after(2 * self._timeout + ABORT_MARGIN_SECONDS, connection):
+                    rows = await round_trip.run(
+                        connection, connection.prepared, [*before, self._opening(given, connection), *statements]
+                    )
+        self._enter(rows[len(before)])
+        return rows[len(before) + 1 :]
+
     @asynccontextmanager
     async def _transaction(self, setting: str, value: str, *, durable: bool = True) -> AsyncIterator[Transaction]:
-        given = {setting: value} | ({} if durable else {"synchronous_commit": "off"})
+        given = {setting: value} | ({} if durable else NOT_DURABLE)
         with translated():
             async with self._connection(_nothing if self._pipelined else partial(self._begin, given)) as (
                 connection,
@@ -320,6 +359,11 @@ class Database:
 def _is_shutdown(error: psycopg.Error) -> bool:
     """Whether PostgreSQL has ended the connection (error codes 57P01 to 57P05), which may still look open."""
     return (error.sqlstate or "").startswith("57P")
+
+
+def _names(account_ids: Iterable[UUID]) -> str:
+    """The value of `app.account_ids`."""
+    return ",".join(sorted({str(one) for one in account_ids}))
 
 
 async def _nothing(_connection: RoleConnection) -> None:

@@ -2,10 +2,11 @@
 outbox entry more expensive.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import md5
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -16,6 +17,8 @@ from hummdesk.storage import database, outbox, run_dispatch, runs
 from hummdesk.storage.database import Database, Transaction
 from hummdesk.storage.runs import AttemptResult
 from hummdesk.storage.writer_connection import WriterConnection
+
+T = TypeVar("T")
 
 WAITING = 3_000
 TOGETHER = 50
@@ -69,11 +72,12 @@ class Backlog:
     async def work(self) -> dict[str, int]:
         """Process the next runs to their end; return the number of runs that each step has read."""
         found: dict[str, int] = {}
-        async with self.relay.all_accounts() as tx, counted(tx, found, "published"):
-            due = await run_dispatch.take_due(tx, TOGETHER, lease_seconds=30, deadline_seconds=60)
+        relay, worker = self.relay.autocommit_all(), self.worker.autocommit([self.account])
+        taking = run_dispatch.take_due(relay, TOGETHER, lease_seconds=30, deadline_seconds=60)
+        due, found["published"] = await counted_alone(relay, taking)
         refs = [(run.account_id, run.id) for run in due]
-        async with self.tx() as tx, counted(tx, found, "claimed"):
-            claimed = await runs.claim(tx, refs, delivery=new_id(), lease_seconds=30, history_limit=6)
+        claiming = runs.claim(worker, refs, delivery=new_id(), lease_seconds=30, history_limit=6)
+        claimed, found["claimed"] = await counted_alone(worker, claiming)
         results = [AttemptResult(run=run, status="done", outcome="done", payload={}) for run in claimed]
         async with self.tx() as tx, counted(tx, found, "settled"):
             settled = await runs.settle(tx, results, quiet_seconds=0)
@@ -90,10 +94,16 @@ async def counted(tx: Transaction, found: dict[str, int], step: str) -> AsyncIte
     found[step] = await runs_read(tx) - before
 
 
+async def counted_alone(tx: Transaction, step: Awaitable[T]) -> tuple[T, int]:
+    """Return the result of a statement that commits, and how many runs it has read: all in one round trip."""
+    before, result, after = await asyncio.gather(runs_read(tx), step, runs_read(tx))
+    return result, after - before
+
+
 async def runs_read(tx: Transaction) -> int:
     """Runs read by this transaction so far."""
     statistics = "SELECT idx_tup_fetch + seq_tup_read AS read FROM pg_stat_xact_user_tables WHERE relname = 'ai_runs'"
-    row = await (await tx.execute(statistics)).fetchone()
+    row = await (await tx.execute(statistics, {})).fetchone()
     assert row is not None
     return int(row["read"])
 

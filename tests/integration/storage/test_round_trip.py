@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hummdesk.core.errors import Invalid
-from hummdesk.storage.database import Database
+from hummdesk.storage.database import Database, Transaction
 
 XACT = ("SELECT pg_current_xact_id()::text AS xact", dict[str, Any]())
 NAME = "SELECT name FROM users WHERE id = %(id)s"
@@ -87,3 +87,38 @@ async def test_reader_fails_every_query_of_a_round_trip_with_its_error(account: 
         reader.execute(b"SELECT 1 / %(zero)s", {"zero": 0}), reader.execute(b"SELECT 1", {}), return_exceptions=True
     )
     assert [type(error) for error in failed] == [Invalid, Invalid]
+
+
+@pytest.fixture
+async def worker(database_url: str) -> AsyncIterator[Database]:
+    """A pool of one connection of an AI worker."""
+    database = Database(database_url, role="hummdesk_worker", size=1, timeout=5, pipelined=True)
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def rows(tx: Transaction, query: str, **parameters: Any) -> list[dict[str, Any]]:
+    return await (await tx.execute(query.encode(), parameters)).fetchall()
+
+
+async def test_autocommit_commits_each_statement_in_a_transaction_of_its_own(account: Any, worker: Database) -> None:
+    tx = worker.autocommit([account.id])
+    await rows(tx, "UPDATE users SET last_seen_at = now() WHERE id = %(id)s RETURNING id", id=account.agent.id)
+    async with worker.accounts([account.id]) as after:
+        [row] = await rows(after, "SELECT last_seen_at FROM users WHERE id = %(id)s", id=account.agent.id)
+    assert row["last_seen_at"] is not None
+    assert await rows(tx, XACT[0]) != await rows(tx, XACT[0])
+
+
+async def test_autocommit_sees_the_accounts_that_it_names(account: Any, foreign: Any, worker: Database) -> None:
+    query, ids = "SELECT id FROM users WHERE id = ANY(%(ids)s)", [account.agent.id, foreign.agent.id]
+    assert await rows(worker.autocommit([account.id]), query, ids=ids) == [{"id": account.agent.id}]
+    assert len(await rows(worker.autocommit([account.id, foreign.id]), query, ids=ids)) == 2
+    assert await rows(worker.autocommit_all(), query, ids=ids) == []
+
+
+async def test_autocommit_that_is_not_durable_leaves_the_next_one_durable(account: Any, worker: Database) -> None:
+    query = "SELECT current_setting('synchronous_commit') AS value"
+    assert await rows(worker.autocommit([account.id], durable=False), query) == [{"value": "off"}]
+    assert await rows(worker.autocommit([account.id]), query) == [{"value": "on"}]
