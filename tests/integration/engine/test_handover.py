@@ -41,7 +41,7 @@ class Workers:
         command = [sys.executable, "-m", "tests.integration.engine.worker", str(self.port), str(self.directory)]
         for _ in range(count):
             self.processes.append(await asyncio.create_subprocess_exec(*command))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(list(self.directory.iterdir())) < count:
                 await asyncio.sleep(0.05)
 
