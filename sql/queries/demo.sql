@@ -161,7 +161,7 @@ FROM conversations
 WHERE id = ANY(:ids);
 
 -- name: add_results(rows)!
--- Add ended AI runs, whose events are published, with their results.
+-- Add ended AI runs, whose events are published, with their results, and set the priorities of their conversations.
 WITH given AS (
     SELECT account_id, id, conversation_id, message_id, seq, kind, outcome, at, payload
     FROM jsonb_to_recordset(:rows::jsonb) AS given (
@@ -195,6 +195,13 @@ WITH given AS (
     )
     SELECT account_id, id, conversation_id, message_id, seq, kind, 'done', outcome, 1, at, at, at, at, at, at
     FROM given
+), classified AS (
+    UPDATE conversations
+    SET priority = given.payload -> 'classification' ->> 'priority'
+    FROM given
+    WHERE conversations.account_id = given.account_id
+      AND conversations.id = given.conversation_id
+      AND given.kind = 'classification'
 )
 INSERT INTO ai_results (account_id, run_id, kind, payload, created_at)
 SELECT account_id, id, kind, payload, at

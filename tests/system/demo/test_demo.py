@@ -149,6 +149,9 @@ async def test_demo_conversations_that_wait_have_finished_drafts(fresh: Settings
         for talk in again["accounts"][0]["conversations"]:
             latest = await results.latest(tx, conversation_id=UUID(talk["id"]))
             found = {run.kind: result for run, result in latest}
+            if classified := found.get("classification"):
+                shown = await conversations.as_staff(tx, conversation_id=UUID(talk["id"]))
+                assert shown.priority == classified["classification"]["priority"]
             customer = next(one for one in again["accounts"][0]["customers"] if one["id"] == talk["customerId"])
             if draft := found.get("draft"):
                 assert customer["name"].split()[0] in draft["draft"]["content"]
