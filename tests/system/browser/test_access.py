@@ -66,10 +66,18 @@ async def test_console_in_every_view_has_no_accessibility_violations(
     await agent.page.keyboard.press("Escape")
 
     await agent.page.set_viewport_size(PHONE)
+    assert await height_of(agent, ".pane-title") <= 56
+    assert await height_of(agent, ".pane-head") <= 96
     await check_on_phone(agent, screenshots, "phone")
     await agent.page.get_by_role("button", name="Back to the list").click()
     await expect(agent.page.get_by_role("navigation", name="List of conversations")).to_be_visible()
     await check_on_phone(agent, screenshots, "phone-list")
+
+
+async def height_of(agent: ConsolePage, selector: str) -> float:
+    box = await agent.page.locator(selector).bounding_box()
+    assert box is not None
+    return box["height"]
 
 
 async def check_on_phone(agent: ConsolePage, screenshots: Path, name: str) -> None:

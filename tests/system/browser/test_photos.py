@@ -42,6 +42,10 @@ async def test_photo_of_agent_is_chosen_in_the_console_and_shown_in_the_widget(
     visitor = await visit(context, account.url)
     await visitor.launcher.click()
     await is_photo(visitor.dialog.locator(".face img").first)
+    await visitor.page.route("**/photos/**", lambda route: route.abort())  # as of one that was replaced
+    await visitor.page.reload()
+    await expect(visitor.dialog.locator(".face").first).to_be_visible()
+    await expect(visitor.dialog.locator(".face img")).to_have_count(0)
     await menu.click()
     await console.page.get_by_role("menuitemradio", name="Photo").click()
     await dialog.get_by_role("button", name="Remove").click()

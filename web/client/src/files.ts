@@ -91,6 +91,26 @@ export async function describeFile(url: string, { server, token }: Server): Prom
   return body;
 }
 
+/**
+ * Open an uploaded file, at an address that is requested now: an image in a new tab, another file as a download. To be
+ * called by a click itself: Safari blocks a tab that is opened after a response.
+ *
+ * @throws as {@link describeFile}.
+ */
+export async function openFile({ url, contentType }: Attachment, server: Server): Promise<void> {
+  const tab = contentType.startsWith("image/") ? window.open("", "_blank") : null;
+  if (tab) tab.opener = null;
+  const { link = "", isImage } = await describeFile(url, server).catch((failure) => {
+    tab?.close();
+    throw failure;
+  });
+  if (!link || !isImage) tab?.close();
+  if (!link) return;
+  if (!isImage) location.assign(link);
+  else if (tab) tab.location.replace(link);
+  else window.open(link, "_blank", "noopener");
+}
+
 /** The size in CSS pixels at which an image is shown, with at most `most` each way; undefined if its own is unknown. */
 export function shownSize(
   { width, height }: Pick<Attachment, "width" | "height">,

@@ -42,7 +42,8 @@ export function LabelMenu({ one }: { one: Conversation }) {
         choose: () => void toggle(store, one, label),
       }))}
     >
-      {t("console.label.menu")}
+      <Icon name="label" />
+      <span class="pill-text">{t("console.label.menu")}</span>
       <Icon name="down" />
     </Menu>
   );

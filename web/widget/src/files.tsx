@@ -5,6 +5,7 @@ import {
   describeFile,
   filesOf,
   isStored,
+  openFile,
   type StoredFile,
   shownSize,
   Uploads,
@@ -121,12 +122,9 @@ export function FileView({ chat, file, children }: { chat: Chat; file: Attachmen
     if (isPicture) load();
   }, [file.url]);
   if (!isStored(file.url)) return <a {...linkTo(file.url)}>{children}</a>;
-  const open = async (event: Event) => {
+  const open = (event: Event) => {
     event.preventDefault();
-    const stored = await describeFile(file.url, chat.server).catch(() => undefined);
-    if (!stored?.link) return;
-    if (stored.isImage) window.open(stored.link, "_blank", "noopener");
-    else location.assign(stored.link); // it is downloaded: the page stays
+    openFile(file, chat.server).catch(() => undefined);
   };
   const space = isPicture && shownSize(found ?? file, MOST_SHOWN);
   const link = found?.isImage ? found.link : undefined;

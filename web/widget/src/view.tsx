@@ -95,8 +95,16 @@ function Team({ chat }: { chat: Chat }) {
   return (
     <div class="team">
       {agents.map(({ name, photo }) => (
-        <span class="face" key={name} aria-hidden="true">
-          {photo ? <img src={chat.server.server + photo} alt="" /> : initials(name)}
+        <span class="face" key={photo ?? name} aria-hidden="true">
+          {photo ? (
+            <img
+              src={chat.server.server + photo}
+              alt=""
+              onError={(event) => event.currentTarget.replaceWith(initials(name))} // a photo that was replaced
+            />
+          ) : (
+            initials(name)
+          )}
         </span>
       ))}
       <small>
