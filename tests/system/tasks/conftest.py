@@ -245,7 +245,7 @@ def fast_failing(settings: Settings, database_url: str, redis_url: str) -> Setti
         ai_hard_limit_seconds=6.5,
         ai_deadline_seconds=60.0,
         ai_quiet_seconds=0.0,
-        relay_sweep_seconds=0.1,
+        relay_sweep_seconds=0.5,
         worker_concurrency=1,
         worker_nice=1,
     )

@@ -134,7 +134,9 @@ async def deliveries(pipeline: Pipeline, *messages: Message) -> int:
 
 async def test_worker_past_the_deadline_publishes_nothing(pipeline: Pipeline) -> None:
     """The relay ends the run during an attempt, and the worker notices it."""
-    pipeline.settings = replace(pipeline.settings, ai_soft_limit_seconds=2.0, ai_hard_limit_seconds=4.0)
+    pipeline.settings = replace(
+        pipeline.settings, ai_soft_limit_seconds=2.0, ai_hard_limit_seconds=4.0, relay_sweep_seconds=0.1
+    )
     async with pipeline.worker(), pipeline.relay():
         late = await pipeline.ask(f"{QUESTION}\nclassify hangs", assigned=False)
         await pipeline.until(lambda: bool(pipeline.events_of(late)))
@@ -173,6 +175,7 @@ async def test_postgresql_outage_during_an_attempt_loses_no_result(pipeline: Pip
 
 @pytest.mark.parametrize("outcome", ["done", "failed"])
 async def test_end_of_run_whose_worker_died_is_published_by_the_relay(pipeline: Pipeline, outcome: str) -> None:
+    pipeline.settings = replace(pipeline.settings, relay_sweep_seconds=0.1)
     message = await pipeline.ask(QUESTION, assigned=False)
     run = await run_id(pipeline, message.id)
     found = {"classification": {"category": "order_shipping"}, "confidence": 0.9, "provider": "embedded"}
