@@ -6,7 +6,6 @@ import {
   filesOf,
   type Item,
   isStored,
-  openFile,
   type StoredFile,
   shownSize,
   Uploads,
@@ -153,11 +152,20 @@ function FileLink({ file, children }: { file: Attachment; children: ComponentChi
 // A listener that opens a file, at a new address: those that were requested before may have expired.
 function useOpening(file: Attachment) {
   const store = useStore();
-  return (event: Event) => {
+  return async (event: Event) => {
     event.preventDefault();
-    openFile(file, serverOf(store)).catch((failure: { error?: { code: string; message: string } }) =>
-      store.showToast(explain(failure.error ?? { code: "UNAVAILABLE", message: t("common.noResponse") })),
-    );
+    const found = await describeFile(file.url, serverOf(store)).catch(refusedTo(store));
+    if (!found?.link) return;
+    // An image would replace the page; another file has `Content-Disposition: attachment`.
+    if (found.isImage) window.open(found.link, "_blank", "noopener");
+    else location.assign(found.link);
+  };
+}
+
+function refusedTo(store: Store) {
+  return (failure: { error?: { code: string; message: string } }) => {
+    store.showToast(explain(failure.error ?? { code: "UNAVAILABLE", message: t("common.noResponse") }));
+    return undefined;
   };
 }
 

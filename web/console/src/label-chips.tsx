@@ -42,8 +42,7 @@ export function LabelMenu({ one }: { one: Conversation }) {
         choose: () => void toggle(store, one, label),
       }))}
     >
-      <Icon name="label" />
-      <span class="pill-text">{t("console.label.menu")}</span>
+      {t("console.label.menu")}
       <Icon name="down" />
     </Menu>
   );
