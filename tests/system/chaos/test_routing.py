@@ -111,7 +111,7 @@ async def test_agents_who_come_and_go_and_killed_processes_strand_no_conversatio
         await asyncio.gather(customer.start(), admin.start())
         await attempt(admin, "set_agent_status", {"status": "busy"})
         watching = asyncio.create_task(observer.watch(is_over))
-        closing = asyncio.create_task(close_some(deployment, account, admin))
+        closing = asyncio.create_task(close_some(deployment, account, admin, is_over))
         until = time.monotonic() + seconds
         _, killed, moved, _ = await asyncio.gather(
             start_all(customer, conversations, seconds / 3),
@@ -122,9 +122,7 @@ async def test_agents_who_come_and_go_and_killed_processes_strand_no_conversatio
         await deployment.restart_missing()
         left = await settled(deployment, account)
         is_over.set()
-        await watching
-        closing.cancel()
-        await asyncio.wait([closing])
+        await asyncio.gather(watching, closing)
         await asyncio.gather(*(client.stop() for client in (*clients, customer, admin)))
         found.note(f"{killed} processes killed, agents came or went {moved} times, {observer.samples} samples")
         found.measure("conversations left", left)
@@ -181,9 +179,9 @@ async def start_all(customer: Client, conversations: int, seconds: float) -> Non
         await asyncio.sleep(random.uniform(0, seconds / conversations))
 
 
-async def close_some(deployment: Deployment, account: Account, admin: Client) -> None:
+async def close_some(deployment: Deployment, account: Account, admin: Client, is_over: asyncio.Event) -> None:
     """Close conversations that agents have, more slowly than they come: a queue forms."""
-    while True:
+    while not is_over.is_set():
         rows = await deployment.rows(
             "SELECT id::text FROM conversations "
             "WHERE account_id = %s AND status = 'open' AND assigned_to IS NOT NULL ORDER BY random() LIMIT %s",
