@@ -226,8 +226,9 @@ async def test_stopping_process_reaches_client_between_two_polls(account: Accoun
             polling += "&sid=" + json.loads((await polled())[1:])["sid"]
             connect_packet = "40" + json.dumps({"token": account.token("agent")})
             (await http.post(polling, data=connect_packet)).release()
-            while '"authenticated"' not in await polled():
-                pass
+            received = ""
+            while '"authenticated"' not in received or '"agent_online"' not in received:
+                received += await polled()
             last = asyncio.create_task(polled_late())
         assert "SERVER_SHUTDOWN" in await last
 
