@@ -111,7 +111,7 @@ async def test_agents_who_come_and_go_and_killed_processes_strand_no_conversatio
         await asyncio.gather(customer.start(), admin.start())
         await attempt(admin, "set_agent_status", {"status": "busy"})
         watching = asyncio.create_task(observer.watch(is_over))
-        closing = asyncio.create_task(close_some(deployment, account, admin, is_over))
+        closing = asyncio.create_task(close_some(deployment, account, admin, observer, is_over))
         until = time.monotonic() + seconds
         _, killed, moved, _ = await asyncio.gather(
             start_all(customer, conversations, seconds / 3),
@@ -179,8 +179,12 @@ async def start_all(customer: Client, conversations: int, seconds: float) -> Non
         await asyncio.sleep(random.uniform(0, seconds / conversations))
 
 
-async def close_some(deployment: Deployment, account: Account, admin: Client, is_over: asyncio.Event) -> None:
-    """Close conversations that agents have, more slowly than they come: a queue forms."""
+async def close_some(
+    deployment: Deployment, account: Account, admin: Client, observer: Observer, is_over: asyncio.Event
+) -> None:
+    """Close conversations that agents have, once one is busy and more slowly than they come: a queue forms."""
+    while observer.most < CAPACITY and not is_over.is_set():
+        await asyncio.sleep(SAMPLE_SECONDS)
     while not is_over.is_set():
         rows = await deployment.rows(
             "SELECT id::text FROM conversations "
