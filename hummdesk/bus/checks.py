@@ -221,8 +221,9 @@ async def _info(connection: Any) -> dict[str, str]:
     """Return the fields of INFO, `asked_time_usec`, the time of this machine before it, and with TLS
     `certificate_ends`, until when the certificate is valid."""
     more = {"asked_time_usec": str(time.time_ns() // 1000)}
-    if isinstance(connection, SharedContextConnection) and (certificate := connection.certificate):
-        more["certificate_ends"] = end_of(certificate).isoformat()
+    is_secured = isinstance(connection, SharedContextConnection) and connection.certificate
+    if is_secured and (ends := end_of(connection.certificate)):
+        more["certificate_ends"] = ends.isoformat()
     text = (await _run(connection, "INFO")).decode()
     pairs = (line.partition(":") for line in text.splitlines() if ":" in line and not line.startswith("#"))
     return {name: value.strip() for name, _, value in pairs} | more

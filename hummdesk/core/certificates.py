@@ -26,15 +26,20 @@ def certificate_of(host: str, port: int, *, timeout: float, request: bytes = b""
             return secured.getpeercert(binary_form=True)
 
 
-def end_of(certificate: bytes) -> datetime:
-    """Return until when a certificate in DER is valid."""
+def end_of(certificate: bytes) -> datetime | None:
+    """Return until when a certificate in DER is valid; None if it cannot be read: OpenSSL accepts more."""
     from cryptography.x509 import load_der_x509_certificate
 
-    return load_der_x509_certificate(certificate).not_valid_after_utc
+    try:
+        return load_der_x509_certificate(certificate).not_valid_after_utc
+    except ValueError:
+        return None
 
 
-def certificate_findings(subject: str, ends: datetime, *, of: str = "its certificate") -> list[Finding]:
-    """Report a certificate that is valid for a few days only, or no longer."""
+def certificate_findings(subject: str, ends: datetime | None, *, of: str = "its certificate") -> list[Finding]:
+    """Report a certificate that is valid for a few days only, or no longer; nothing of one that cannot be read."""
+    if ends is None:
+        return []
     days = (ends - datetime.now(UTC)).days
     if days >= CERTIFICATE_DAYS:
         return []

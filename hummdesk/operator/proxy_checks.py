@@ -135,7 +135,7 @@ def _readiness(browser: Browser, answer: Answer) -> Iterator[Finding]:
     failed = [f"{name} {state}" for name, state in checks.items() if state != "ok"]
     if failed:
         remedy = "repair what is down; nothing else has to be restarted"
-        yield Finding(browser.url, f"a web process lacks a server ({', '.join(failed)})", remedy, is_error=True)
+        yield Finding(browser.url, f"a web process reports failed checks ({', '.join(failed)})", remedy, is_error=True)
 
 
 def _headers(browser: Browser, answer: Answer) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from hummdesk.core.config import Settings
-from hummdesk.core.errors import HummDeskError
+from hummdesk.core.errors import HummDeskError, Unavailable
 from hummdesk.core.metrics import ERRORS, RETENTION_ERASED
 from hummdesk.relay.erasure import Eraser
 from hummdesk.storage import idempotency, page_visits, retention
@@ -67,6 +67,8 @@ class Retention:
         kind, age = self._ages[self._age]
         try:
             account = await self._prune(kind, before=datetime.now(UTC) - age)
+        except Unavailable:  # PostgreSQL, for all kinds: the step is retried
+            raise
         except Exception as error:
             code = error.code if isinstance(error, HummDeskError) else HummDeskError.code
             ERRORS.labels(where="retention", code=code).inc()

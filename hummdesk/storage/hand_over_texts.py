@@ -19,7 +19,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     },
     "de": {
         "low_score": "kein Artikel beantwortet die Frage gut genug",
-        "anger": "die Nachricht ist verärgert",
+        "anger": "die Nachricht klingt verärgert",
         "second_failure": "zwei Antworten haben nicht geholfen",
         "asked": "es wurde um einen Menschen gebeten",
     },

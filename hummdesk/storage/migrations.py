@@ -227,9 +227,9 @@ async def _in_short_transaction(
                 raise
             if attempt == ATTEMPTS:
                 raise MigrationError(
-                    f"{subject}: not applied, {ATTEMPTS} attempts of {hold_seconds:g} s each failed "
-                    f"({first_line(error) if isinstance(error, psycopg.Error) else 'it takes longer'}): end long "
-                    "transactions and VACUUMs, or stop all processes and run `migrate --offline`"
+                    f"{subject}: not applied, {ATTEMPTS} attempts of {hold_seconds:g} s failed, beside waits for "
+                    f"VACUUMs ({first_line(error) if isinstance(error, psycopg.Error) else 'it takes longer'}): end "
+                    "long transactions and VACUUMs, or stop all processes and run `migrate --offline`"
                 ) from error
             log.warning("migration.retried", extra={"subject": subject, "attempt": attempt, "seconds": delay})
             await asyncio.sleep(delay)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,11 +40,16 @@ async def _try_out(settings: Settings) -> list[Finding]:
         store = open_store(settings)
         async with asyncio.timeout(STORE_SECONDS):
             await obstore.put_async(store, path, CONTENT, use_multipart=False)
-            step = "returns no objects"
-            content = bytes(await (await obstore.get_async(store, path)).bytes_async())
-            step = "lists no objects"
-            async for _ in obstore.list(store, path):
-                pass
+            try:
+                step = "returns no objects"
+                content = bytes(await (await obstore.get_async(store, path)).bytes_async())
+                step = "lists no objects"
+                async for _ in obstore.list(store, path):
+                    pass
+            except Exception:
+                with suppress(Exception):
+                    await obstore.delete_async(store, path)
+                raise
             step = "deletes no objects"
             await obstore.delete_async(store, path)
     except Exception as error:  # obstore has a class for few of them
