@@ -83,8 +83,8 @@ class Dispatcher:
         """Take a batch of runs that are due; return their number, and the seconds until the next one is due."""
         tx = self._database.autocommit_all(durable=False)
         due = await run_dispatch.take_due(tx, BATCH, **self._terms)
-        seconds = None if 0 < len(due) < BATCH else await run_dispatch.seconds_until_due(tx)
         self._unsent += task_batches(due)
+        seconds = None if 0 < len(due) < BATCH else await run_dispatch.seconds_until_due(tx)
         return len(due), seconds
 
     async def _send_others(self) -> None:

@@ -9,8 +9,10 @@ from typing import Any, cast
 import pytest
 
 from hummdesk.core.config import Settings
-from hummdesk.relay.dispatcher import MAX_WAITING_STEPS, Dispatcher
-from hummdesk.storage.run_dispatch import OpenRuns
+from hummdesk.core.errors import Unavailable
+from hummdesk.core.ids import new_id
+from hummdesk.relay.dispatcher import BATCH, MAX_WAITING_STEPS, Dispatcher
+from hummdesk.storage.run_dispatch import DueRun, OpenRuns
 
 
 @dataclass
@@ -25,6 +27,9 @@ class NoDatabase:
     @asynccontextmanager
     async def all_accounts(self) -> AsyncIterator[None]:
         yield None
+
+    def autocommit_all(self, *, durable: bool) -> None:
+        assert not durable
 
 
 @pytest.mark.parametrize("waiting", [0, 1, MAX_WAITING_STEPS, 100])
@@ -65,3 +70,27 @@ def test_runs_of_a_kind_that_is_not_known_are_logged_once(
     asyncio.run(measure_twice())
     [record] = caplog.records
     assert (record.message, vars(record)["kind"]) == ("ai_run.unknown_kind", "prediction")
+
+
+def test_runs_that_are_taken_are_sent_though_the_next_statement_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each statement of `autocommit_all` is a transaction of its own."""
+    due = [DueRun(account_id=new_id(), id=new_id(), kind="classification", attempts=0) for _ in range(BATCH)]
+    sent: list[DueRun] = []
+
+    async def take_due(_tx: object, *_limit: int, **_terms: float) -> list[DueRun]:
+        return due
+
+    async def fail(_tx: object) -> None:
+        raise Unavailable
+
+    async def send() -> None:
+        sent.extend(run for batch in dispatcher._unsent for run in batch)
+
+    monkeypatch.setattr("hummdesk.storage.run_dispatch.take_due", take_due)
+    monkeypatch.setattr("hummdesk.storage.run_dispatch.seconds_until_due", fail)
+    dispatcher = Dispatcher(Settings(), cast(Any, NoDatabase()), cast(Any, Queues(0)), reported=cast(Any, None))
+    monkeypatch.setattr(dispatcher, "_send", send)
+    with pytest.raises(Unavailable):
+        asyncio.run(dispatcher.send_due())
+    asyncio.run(send())
+    assert sent == due
