@@ -71,6 +71,9 @@ class ProtocolLink(asyncio.Protocol):
         await self._connection.disconnect(nowait=True)
 
     def data_received(self, data: bytes) -> None:
+        if not self._missing:  # it would count as the answer to the next command
+            self._transport.abort()
+            return
         try:
             self._reader.feed(data)
             while self._missing:
@@ -79,6 +82,8 @@ class ProtocolLink(asyncio.Protocol):
                     return
                 self._answers.append(_checked(answer) if isinstance(answer, Exception) else answer)
                 self._missing -= 1
+            if self._reader.has_data():
+                raise exceptions.InvalidResponse("Redis has sent more answers than there were commands")
         except exceptions.RedisError as error:
             self._fail(error)
             return

@@ -25,6 +25,9 @@ class FakeTransport:
     def is_closing(self) -> bool:
         return self.is_closed
 
+    def abort(self) -> None:
+        self.is_closed = True
+
 
 @pytest.fixture
 def transport() -> FakeTransport:
@@ -64,6 +67,19 @@ async def test_error_about_the_server_is_raised(link: ProtocolLink, refusal: byt
 async def test_malformed_answer_is_raised(link: ProtocolLink) -> None:
     with pytest.raises(exceptions.InvalidResponse):
         await exchange(link, b"?\r\n")
+
+
+async def test_more_answers_than_commands_are_raised(link: ProtocolLink) -> None:
+    with pytest.raises(exceptions.InvalidResponse):
+        await exchange(link, b":1\r\n:2\r\n")
+
+
+async def test_answer_without_a_command_ends_the_connection(link: ProtocolLink, transport: FakeTransport) -> None:
+    assert await exchange(link, b":1\r\n") == [1]
+    link.data_received(b":2\r\n")
+    with pytest.raises(exceptions.ConnectionError):
+        await exchange(link)
+    assert len(transport.sent) == 1
 
 
 async def test_connection_that_is_lost_fails_the_exchange_and_takes_no_further_ones(
