@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -103,7 +104,7 @@ class ClientSession:
 
 @dataclass(slots=True, eq=False)
 class Deliveries:
-    """Whether events were delivered to some rooms while these were watched, by `SocketRegistry.watching`."""
+    """Whether events of a conversation were delivered while it was watched, by `SocketRegistry.watching`."""
 
     has_any: bool = False
 
@@ -119,8 +120,8 @@ class SocketRegistry:
         self.sessions: dict[str, ClientSession] = {}
         self.recovering: WeakSet[ClientSession] = WeakSet()
         """Sessions whose recovery is in progress."""
-        self._watched: dict[str, list[Deliveries]] = {}
-        """By room."""
+        self._watched: defaultdict[bytes, list[Deliveries]] = defaultdict(list)
+        """By the id of the conversation, as payloads contain it."""
 
     def add(self, session: ClientSession) -> None:
         self.sessions[session.sid] = session
@@ -190,25 +191,24 @@ class SocketRegistry:
         self._server.deliver(event.event_name, event.payload(), rooms=[session.sid], offset=self._offset(session))
 
     @contextmanager
-    def watching(self, names: Collection[str]) -> Iterator[Deliveries]:
-        """Notice the events that are delivered to rooms, other than volatile ones, whoever is in them."""
-        deliveries = Deliveries()
-        for room in names:
-            self._watched.setdefault(room, []).append(deliveries)
+    def watching(self, conversation_id: UUID) -> Iterator[Deliveries]:
+        """Notice the delivered events of any room whose payload names a conversation, other than volatile ones."""
+        deliveries, named = Deliveries(), str(conversation_id).encode()
+        self._watched[named].append(deliveries)
         try:
             yield deliveries
         finally:
-            for room in names:
-                self._watched[room].remove(deliveries)
-                if not self._watched[room]:
-                    del self._watched[room]
+            self._watched[named].remove(deliveries)
+            if not self._watched[named]:
+                del self._watched[named]
 
     def deliver(self, event: Event) -> None:
         """Deliver an event to the sockets of this process that are in one of its rooms and in no excepted one."""
         if self._watched and not event.is_volatile:
-            for room in event.rooms:
-                for deliveries in self._watched.get(room, ()):
-                    deliveries.has_any = True
+            for named, watching in self._watched.items():
+                if named in event.body:
+                    for deliveries in watching:
+                        deliveries.has_any = True
         number = self._server.deliver(
             event.event,
             Fragment(event.body),

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import ANSWERING, Conversation, Message, Person
-from hummdesk.publish import rooms
 from hummdesk.publish.events.ai import finding_of
 from hummdesk.server.actions import continuations, read_receipts
 from hummdesk.server.actions import conversations as actions
@@ -29,11 +28,11 @@ JOIN_MESSAGES = 50
 async def join_conversation(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
     """Read, join, and read again if an event of the conversation was delivered meanwhile.
 
-    So a message that is sent meanwhile is in the answer or follows as an event, never in neither.
+    So a change that is published meanwhile is in the answer or follows as an event, never in neither.
     """
     viewer, conversation_id = session.authenticated_person, payload["conversationId"]
     context.sockets.check_capacity(session, conversation_id)
-    with context.sockets.watching(rooms.of_joined(conversation_id, is_staff=viewer.is_staff)) as deliveries:
+    with context.sockets.watching(conversation_id) as deliveries:
         found = await _read(context, viewer, conversation_id, payload)
         context.sockets.join_conversation(session, viewer, conversation_id)
         context.recovery_saver.schedule(session)

@@ -255,3 +255,27 @@ async def test_message_that_is_delivered_during_a_join_is_in_its_answer(
     answer = await client.do("join_conversation", str(account.conversation))
     assert [message["content"] for message in answer["messages"]] == ["meanwhile"]
     assert len(reads) == 2
+
+
+async def test_event_for_all_staff_that_is_delivered_during_a_join_is_in_its_answer(
+    account: Account, sender: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Staff receives it without having joined: it is in no room that the join enters."""
+    reads, read = list[Any](), conversation_handlers._read
+    about = {"conversationId": str(account.conversation)}
+    sent = await (await account.connect("customer")).do("send_message", about | {"content": "Help!"})
+    correction = about | {"messageId": sent["messageId"], "priority": "urgent"}
+
+    async def read_before_correction(*arguments: Any) -> Any:
+        found = await read(*arguments)
+        reads.append(found)
+        if len(reads) == 1:
+            await sender.do("correct_classification", correction)
+            await client.receives("conversation_updated", priority="urgent")
+        return found
+
+    client = await account.connect("agent")
+    monkeypatch.setattr(conversation_handlers, "_read", read_before_correction)
+    answer = await client.do("join_conversation", str(account.conversation))
+    assert answer["conversation"]["priority"] == "urgent"
+    assert len(reads) == 2
