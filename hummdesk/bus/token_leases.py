@@ -16,7 +16,7 @@ from uuid import UUID
 MAX_LEASES = 20_000
 """Leases of one process, about 370 bytes each. Beyond it the least recently used one is forgotten."""
 MAX_RETURNED = 2_000
-"""Leases that one call of `take_idle` returns: the event loop does nothing else meanwhile."""
+"""Leases that one call of `take_idle` forgets: the event loop does nothing else meanwhile."""
 IDLE_SECONDS = 5.0
 """A lease that was not used for this long is returned."""
 USE_SECONDS = 0.5
@@ -179,17 +179,24 @@ class TokenLeases:
             lease.debt += renewal.debt
 
     def take_idle(self) -> list[Renewal]:
-        """Forget leases that were not used for a while; return renewals that return their tokens."""
+        """Forget leases that were not used for a while; return renewals that return their tokens.
+
+        A lease that is being renewed is not idle: nobody would spend or return the tokens that Redis grants it.
+        """
         now = self._clock()
-        returned: list[Renewal] = []
-        while self._leases and len(returned) < MAX_RETURNED:
-            key, lease = next(iter(self._leases.items()))
-            if now - lease.used_at < IDLE_SECONDS:
+        idle: list[tuple[Key, _Lease]] = []
+        for key, lease in self._leases.items():
+            if now - lease.used_at < IDLE_SECONDS or len(idle) == MAX_RETURNED:
                 break
+            if not lease.is_renewing:
+                idle.append((key, lease))
+        for key, _ in idle:
             del self._leases[key]
-            if lease.debt != lease.tokens:
-                returned.append(Renewal(key, lease.limit, lease.debt - lease.tokens, 0.0))
-        return returned
+        return [
+            Renewal(key, lease.limit, lease.debt - lease.tokens, 0.0)
+            for key, lease in idle
+            if lease.debt != lease.tokens
+        ]
 
     def _lease(self, key: Key, limit: Limit, now: float) -> _Lease:
         lease = self._leases.get(key)

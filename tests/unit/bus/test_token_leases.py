@@ -166,13 +166,27 @@ def test_least_recently_used_lease_is_forgotten_beyond_the_maximum(
     assert len(leases) == 100
 
 
-def test_answer_for_a_forgotten_lease_is_ignored(leases: TokenLeases, clock: Clock) -> None:
+def test_lease_being_renewed_is_not_idle_and_returns_the_tokens_that_are_granted_late(
+    leases: TokenLeases, clock: Clock
+) -> None:
     spend(leases, 10)
     late = renewal(leases)
+    spend(leases, 3, Charge(LIMIT, "bob"))
     clock.now += IDLE_SECONDS
-    leases.take_idle()
-    leases.renewed(late, granted=10, left=0)
+    assert [returned.key for returned in leases.take_idle()] == [("messages", "bob")]
+    leases.renewed(late, granted=10, left=20)
+    assert leases.take_idle() == [Renewal(KEY, LIMIT, debt=-10, wanted=0)]
     assert len(leases) == 0
+
+
+def test_answer_for_a_forgotten_lease_is_ignored(leases: TokenLeases, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_leases, "MAX_LEASES", 1)
+    spend(leases, 10)
+    late = renewal(leases)
+    spend(leases, 1, Charge(LIMIT, "bob"))
+    leases.renewed(late, granted=10, left=0)
+    assert leases.remaining(LIMIT, "ada") == LIMIT.burst
+    assert len(leases) == 1
 
 
 def test_remaining_tokens_are_those_of_the_process_and_of_redis(leases: TokenLeases, clock: Clock) -> None:
