@@ -15,7 +15,7 @@ import psycopg
 import pytest
 import xdist
 from psycopg import sql
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from redis.asyncio import Redis
 
 from hummdesk.core import temporary
@@ -57,6 +57,16 @@ UNLIMITED: dict[str, Any] = {
 def pytest_xdist_auto_num_workers() -> int:
     """Return two more than the number of processors: system tests mostly wait."""
     return min(4, (os.cpu_count() or 1) + 2)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure() -> None:
+    """With CHAOS=full, property tests examine random examples in place of those of Hypothesis' profile `ci`."""
+    if os.environ.get("CHAOS") == "full":
+        from hypothesis import settings
+
+        settings.register_profile("random", settings.get_profile("ci"), derandomize=False)
+        settings.load_profile("random")
 
 
 def pytest_unconfigure() -> None:
@@ -169,19 +179,20 @@ async def database_url(servers: Servers, template: str) -> AsyncIterator[str]:
 async def _empty(database_url: str) -> None:
     """Empty a database in which the web processes of the tests may still have transactions.
 
-    TRUNCATE locks the tables in another order than they do, and gives up before PostgreSQL ends one for the deadlock.
+    TRUNCATE locks the tables in another order than they do. It gives up before PostgreSQL ends one of them for the
+    deadlock, unless the machine stands still.
     """
     while True:
         try:
             await superuser.execute(database_url, EMPTY)
-        except LockNotAvailable:
+        except (LockNotAvailable, DeadlockDetected):
             continue
         return
 
 
 @pytest.fixture(scope="module", autouse=True)
 async def nothing_left() -> AsyncIterator[None]:
-    """Empty what the files of a test process share: which files these are changes from run to run.
+    """Empty what the files of a test process share. The files that share a process differ between runs.
 
     Otherwise relays and workers of a test would do first what the tests of other files have left to them.
     """
