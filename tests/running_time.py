@@ -23,12 +23,16 @@ class _Ticker(threading.Thread):
     def run(self) -> None:
         while True:
             time.sleep(STEP_SECONDS)
-            self._step = (self.seconds, time.monotonic())
+            self._step = self._now()
 
     @property
     def seconds(self) -> float:
+        return self._now()[0]
+
+    def _now(self) -> tuple[float, float]:
         counted, began = self._step
-        return counted + min(time.monotonic() - began, LONGEST_STEP_SECONDS)
+        now = time.monotonic()
+        return counted + min(now - began, LONGEST_STEP_SECONDS), now
 
 
 @cache

@@ -128,7 +128,7 @@ class Tokens:
 async def test_expired_token_is_replaced_and_nothing_is_missed(account: Account) -> None:
     agent = await account.connect("agent")
     conversation_id = str(account.conversation)
-    issue = Tokens(account, "customer", first_seconds=2.5, has_issue_time=False)
+    issue = Tokens(account, "customer", first_seconds=6, has_issue_time=False)
     async with DeskClient(account.url, token=issue) as customer:
         received, expired = Received(customer), asyncio.Event()
         customer.on("authentication_error", lambda _: expired.set())

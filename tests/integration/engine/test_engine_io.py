@@ -219,7 +219,8 @@ async def test_wait_closed_waits_for_the_last_poll_until_the_timeout(
     waiting = asyncio.create_task(server.wait_closed())
     assert await client.poll(polling) == (200, "1")
     assert not waiting.done()
-    await asyncio.wait_for(waiting, 20)
+    async with running_timeout(5):
+        await waiting
     assert (await client.poll(absent))[0] == 400
 
 

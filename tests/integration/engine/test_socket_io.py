@@ -13,6 +13,7 @@ from hummdesk.engine.budget import MAX_LIGHT_FRAMES
 from hummdesk.engine.encoding import EncodedPacket
 from hummdesk.engine.session import MAX_CONNECTS
 from tests.integration.engine.conftest import EndpointClient, receive, running
+from tests.running_time import running_timeout
 
 CONNECT_SECONDS = 0.25
 
@@ -132,7 +133,7 @@ async def test_session_without_namespace_is_closed_after_the_timeout(http: aioht
     async with running(SocketIOServer(connect_timeout=CONNECT_SECONDS), "socket.io") as url:
         client = EndpointClient(f"{url}/socket.io/", http)
         started = asyncio.get_running_loop().time()
-        async with asyncio.timeout(20):  # the heartbeat would end it after 45 s
+        async with running_timeout(5):  # the heartbeat would end it after 45 s
             websocket = await client.websocket()
             assert (await receive(websocket)).startswith("0{")
             polling = await client.open()

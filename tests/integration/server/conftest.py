@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sanic import Sanic
 
-from hummdesk.bus import shared_limits, stream_reader
+from hummdesk.bus import shared_limits, stream_reader, token_leases
 from hummdesk.core.config import Settings
 from hummdesk.dev import sign_in
 from hummdesk.server import composition
@@ -48,8 +48,12 @@ async def running(settings: Settings, *, name: str) -> AsyncIterator[tuple[str, 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine Redis may take longer than usual, after which each process would apply the limits alone."""
+    """On a busy machine Redis may take longer than usual, after which each process would apply the limits alone.
+
+    After five seconds in which it stands still, a process would return its tokens, and begin with a batch on credit.
+    """
     monkeypatch.setattr(shared_limits, "ANSWER_SECONDS", 20.0)
+    monkeypatch.setattr(token_leases, "IDLE_SECONDS", 60.0)
 
 
 @pytest.fixture(scope="session")

@@ -246,7 +246,7 @@ def failures() -> float:
     return REGISTRY.get_sample_value("hummdesk_errors_total", labels) or 0.0
 
 
-async def test_kind_of_rows_that_cannot_be_deleted_keeps_no_other(
+async def test_failed_deletion_of_one_kind_does_not_stop_the_others(
     account: Account, web_settings: Settings, eraser: Eraser, refused: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     await add_rows(account, days=401, seq=1)
@@ -264,7 +264,7 @@ async def test_kind_of_rows_that_cannot_be_deleted_keeps_no_other(
     assert await counts(account) == left
 
 
-async def test_without_a_limit_only_what_expires_is_deleted(
+async def test_without_a_limit_only_expired_rows_are_deleted(
     account: Account, web_settings: Settings, eraser: Eraser
 ) -> None:
     await add_rows(account, days=10_000, seq=1)

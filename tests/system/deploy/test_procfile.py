@@ -30,7 +30,7 @@ PROCESSES = parse_procfile((ROOT / "Procfile").read_text()).processes
 WAIT_SECONDS = 60.0
 STOP_SECONDS = 50.0
 HONCHO = f"from honcho import manager; manager.KILL_WAIT = {STOP_SECONDS}; from honcho.command import main; main()"
-"""It kills what has not stopped after five seconds, for which a machine may stand still."""
+"""Honcho kills processes that have not stopped after five seconds, for which a machine may stand still."""
 FLOWER_USER = "operator:secret"
 BASIC_AUTH = f"Basic {base64.b64encode(FLOWER_USER.encode()).decode()}"
 

@@ -112,7 +112,7 @@ async def pgbouncer(
 
 
 async def move(url: str, folder: Path, target: postgres.Cluster) -> None:
-    """Let the PgBouncer of a folder connect to another server from now on, as the one who promotes a standby does."""
+    """Point PgBouncer to another server, as an operator does after a promotion."""
     settings = folder / "pgbouncer.ini"
     settings.write_text(re.sub(r"host=\S+", f"host={target.sockets}", settings.read_text(), count=1))
     console = psycopg.conninfo.make_conninfo(url, dbname="pgbouncer")

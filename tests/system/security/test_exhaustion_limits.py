@@ -14,7 +14,7 @@ import pytest
 
 from hummdesk.bus.shared_limits import ANSWER_SECONDS
 from tests.integration.server.accounts import Account, Client
-from tests.running_time import running_timeout
+from tests.running_time import running_seconds, running_timeout
 from tests.system.chaos.deployment import WEB, Deployment, deploy
 
 POLL = "/socket.io/?EIO=4&transport=polling"
@@ -22,6 +22,8 @@ MESSAGES = 40
 """A minute, of one person."""
 BATCHES_AHEAD = MESSAGES // 4 * 2
 """Each of the two processes may spend its first batch before Redis has confirmed it."""
+LOCAL_SECONDS = MESSAGES * ANSWER_SECONDS * 0.4
+"""The messages of a minute take less, the best of three times, unless each waits for a Redis that is away."""
 FLOOD = 20_000
 EACH = 1_000
 ROUNDS = 3
@@ -86,15 +88,24 @@ async def test_two_processes_share_the_limit_of_a_person(desk: Deployment, accou
 async def test_without_redis_messages_are_acknowledged_and_the_limits_remain(
     desk: Deployment, account: Account
 ) -> None:
-    clients = [await connect(account, "agent", url, f"10.2.0.{n}") for n, url in enumerate(desk.addresses)]
-    assert allowed(await answers(clients, account, 1)) == 2
+    people = [
+        [await connect(account, name, url, f"10.2.{person}.{n}") for n, url in enumerate(desk.addresses)]
+        for person, name in enumerate(("agent", "admin", "customer"))
+    ]
+    for clients in people:
+        assert allowed(await answers(clients, account, 1)) == 2
+    taken: list[float] = []
     desk.signal("redis", signal.SIGSTOP)
     try:
-        async with running_timeout(MESSAGES * ANSWER_SECONDS * 0.8):  # not each waits for Redis
+        while len(taken) < len(people) and min(taken, default=LOCAL_SECONDS) >= LOCAL_SECONDS:
+            clients = people[len(taken)]
+            began = running_seconds()
             number = allowed(await answers(clients, account, 60))
+            taken.append(running_seconds() - began)
+            assert BATCHES_AHEAD - 2 <= number <= 2 * MESSAGES
     finally:
         desk.signal("redis", signal.SIGCONT)
-    assert BATCHES_AHEAD - 2 <= number <= 2 * MESSAGES
+    assert min(taken) < LOCAL_SECONDS, taken
     colleague = await connect(account, "colleague", desk.addresses[0], "10.2.0.3")
     async with asyncio.timeout(60):
         while allowed(await answers([colleague], account, 1)) == 0:

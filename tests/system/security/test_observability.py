@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -14,7 +15,7 @@ from prometheus_client import REGISTRY
 from socketio.exceptions import SocketIOError
 
 from docs.generate import ROOT
-from hummdesk.bus import shared_limits
+from hummdesk.bus import shared_limits, token_leases
 from hummdesk.core.config import Settings
 from hummdesk.core.metrics import OTHER_ACCOUNTS
 from hummdesk.engine import CloseReason, RefusalReason
@@ -26,20 +27,25 @@ from tests.integration.server.conftest import running
 
 SOCKET = "/socket.io/?EIO=4&transport=websocket"
 POLL = "/socket.io/?EIO=4&transport=polling"
+EVENTS = 50
+"""A second, of a socket."""
+CONNECTS = 200
+"""A minute, of an address."""
 EXTRA_ADDRESS = {"X-Forwarded-For": "10.9.9.9"}
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process whose Redis is late would count by itself alone."""
+    """A process whose Redis is late would count by itself alone, and one that stands still would return its tokens."""
     monkeypatch.setattr(shared_limits, "ANSWER_SECONDS", 20.0)
+    monkeypatch.setattr(token_leases, "IDLE_SECONDS", 60.0)
 
 
 @pytest.fixture(scope="module")
 def observed(settings: Settings) -> Settings:
     limits: dict[str, Any] = UNLIMITED | {
-        "rate_limit_events_per_second": 50,
-        "rate_limit_connects_per_minute": 200,
+        "rate_limit_events_per_second": EVENTS,
+        "rate_limit_connects_per_minute": CONNECTS,
         "rate_limit_account_messages_per_minute": 4,
         "max_sockets_per_address": 3,
         "max_sockets_unauthenticated": 5,
@@ -166,8 +172,10 @@ class Attacker:
         assert await self.get(POLL, Origin="https://evil.example") == 400
 
     async def rate_limited(self) -> None:
+        began, number = time.monotonic(), 0
         while await self.get("/socket.io/?EIO=2&transport=polling") != 429:
-            pass
+            number += 1
+            assert number <= CONNECTS * (1.2 + (time.monotonic() - began) / 60)
 
     async def too_many_of_address(self) -> None:
         assert [await self.get(POLL) for _ in range(4)][-1] == 429
@@ -216,11 +224,13 @@ async def test_end_of_a_connection_without_pongs_is_counted(
 async def flood_counts(account: Account, name: str, labels: Mapping[str, str]) -> None:
     """Send requests until it is counted: the limit recovers while the machine stands still."""
     agent = await account.connect("agent", headers=EXTRA_ADDRESS)
-    before = value(name, labels)
+    before, began, number = value(name, labels), time.monotonic(), 0
     while value(name, labels) == before:
+        assert number <= 40 * EVENTS + 2 * EVENTS * (time.monotonic() - began)
         with suppress(SocketIOError):  # it may be closed already
             for _ in range(100):
                 await agent.socket.emit("unheard_of")
+                number += 1
         await asyncio.sleep(0.01)
 
 

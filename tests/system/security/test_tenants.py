@@ -207,12 +207,13 @@ async def test_role_is_the_lower_of_token_and_database(desk: Desk, name: str, ro
     assert await role_of(desk.attacker, token, desk.urls[0]) == effective
 
 
-async def test_revocation_reaches_the_sessions_of_every_process_within_a_second(desk: Desk) -> None:
-    """The best of three: the processes wait for a processor beside other tests."""
+async def test_revocation_reaches_the_sessions_of_every_process_within_seconds(desk: Desk) -> None:
+    """The best of three within one: the processes wait for a processor beside other tests."""
     taken: list[float] = []
     while len(taken) < 3 and min(taken, default=1.0) >= 1:
         taken.append(await seconds_to_revoke(desk, kid=f"leaked {len(taken)}"))
     assert min(taken) < 1, taken
+    assert max(taken) < 5, taken
 
 
 async def seconds_to_revoke(desk: Desk, *, kid: str) -> float:

@@ -242,7 +242,7 @@ def fast_failing(settings: Settings, database_url: str, redis_url: str) -> Setti
         ai_retry_base_seconds=0.05,
         ai_retry_cap_seconds=0.2,
         ai_soft_limit_seconds=4.0,
-        ai_hard_limit_seconds=6.5,
+        ai_hard_limit_seconds=5.0,
         ai_deadline_seconds=60.0,
         ai_quiet_seconds=0.0,
         relay_sweep_seconds=0.5,

@@ -29,7 +29,8 @@ async def pipeline(
 ) -> AsyncIterator[Pipeline]:
     name = await servers.clone(template)
     quick = fast_failing(settings, servers.cluster.url(name), await private_redis(settings))
-    quick = replace(quick, ai_quiet_seconds=QUIET_SECONDS, **PATIENT)
+    limits = PATIENT | {"ai_hard_limit_seconds": 16.0}  # the lease of a killed worker ends two seconds later
+    quick = replace(quick, ai_quiet_seconds=QUIET_SECONDS, **limits)
     async with pipeline_of(quick, tmp_path_factory.mktemp("marks")) as desk, desk.relay(), desk.worker():
         yield desk
     await servers.drop(name)

@@ -135,7 +135,7 @@ async def deliveries(pipeline: Pipeline, *messages: Message) -> int:
 async def test_worker_past_the_deadline_publishes_nothing(pipeline: Pipeline) -> None:
     """The relay ends the run during an attempt, and the worker notices it."""
     pipeline.settings = replace(
-        pipeline.settings, ai_soft_limit_seconds=2.0, ai_hard_limit_seconds=4.0, relay_sweep_seconds=0.1
+        pipeline.settings, ai_soft_limit_seconds=6.0, ai_hard_limit_seconds=8.0, relay_sweep_seconds=0.1
     )
     async with pipeline.worker(), pipeline.relay():
         late = await pipeline.ask(f"{QUESTION}\nclassify hangs", assigned=False)

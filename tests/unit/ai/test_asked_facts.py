@@ -1,4 +1,4 @@
-"""Facts that the sentences of a text may have which are questions."""
+"""Facts that are allowed only in questions."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The sources of a draft with what is quoted of them."""
+"""Quotes of a draft's sources."""
 
 from hummdesk.ai.protocol import MAX_QUOTE, Citation, Draft, Quote
 
