@@ -1533,6 +1533,7 @@ CREATE TABLE ai_simulations (
 );
 CREATE UNIQUE INDEX ai_simulations_unfinished ON ai_simulations (account_id) WHERE finished_at IS NULL;
 CREATE INDEX ai_simulations_waiting ON ai_simulations (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX ai_simulations_unattended ON ai_simulations (batch_at) WHERE due_at IS NULL AND batch_id IS NOT NULL;
 
 -- The questions of a simulation, and what would have been drafted. The replies are read from the messages.
 CREATE TABLE ai_simulated_drafts (
@@ -1572,9 +1573,9 @@ CREATE TABLE ai_simulated_drafts (
     )
 );
 CREATE INDEX ai_simulated_drafts_open ON ai_simulated_drafts (account_id, simulation_id, message_id) WHERE outcome IS NULL;
-CREATE INDEX ai_simulated_drafts_requested
+CREATE INDEX ai_simulated_drafts_with_request
     ON ai_simulated_drafts (account_id, simulation_id, message_id)
-    WHERE outcome IS NULL AND request IS NOT NULL;
+    WHERE request IS NOT NULL;
 CREATE INDEX ai_simulated_drafts_by_message ON ai_simulated_drafts (account_id, message_id);
 
 -- Topics of the questions of a simulation that nothing answers.
@@ -2247,7 +2248,8 @@ CREATE POLICY own_account ON ai_simulations TO hummdesk_app USING (account_id = 
 CREATE POLICY every_account ON ai_simulations TO hummdesk_operator USING (true);
 CREATE POLICY every_simulation ON ai_simulations TO hummdesk_relay USING (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON ai_simulations TO hummdesk_app, hummdesk_operator;
-GRANT SELECT (account_id, id, step, due_at, finished_at), UPDATE (step, due_at) ON ai_simulations TO hummdesk_relay;
+GRANT SELECT (account_id, id, step, due_at, finished_at, batch_id, batch_at), UPDATE (step, due_at) ON ai_simulations
+TO hummdesk_relay;
 
 ALTER TABLE ai_simulated_drafts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ai_simulated_drafts FORCE ROW LEVEL SECURITY;

@@ -1,4 +1,4 @@
-"""Whether tasks of live AI runs wait for workers, which bulk tasks make way for."""
+"""Whether tasks of live AI runs wait for workers; bulk tasks then pause."""
 
 from hummdesk.core.broker import active_queues
 from tasks.context import WorkerContext

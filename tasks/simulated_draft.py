@@ -1,4 +1,4 @@
-"""The draft of a question of a simulation: whom it is asked, and what is stored of it."""
+"""The draft of a question of a simulation: the request to its provider, and the result that is stored."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from hummdesk.ai import knowledge_base
 from hummdesk.ai.external.draft_batches import DraftBatches
-from hummdesk.ai.protocol import ProviderError, ProviderRefused
+from hummdesk.ai.protocol import ProviderError
 from hummdesk.ai.topics import MAX_QUESTIONS, topics
 from hummdesk.core.broker import lease_seconds
 from hummdesk.core.errors import Unavailable
@@ -29,13 +29,15 @@ STEP_SECONDS = 2.0
 LIVE_PAUSE_SECONDS = 2.0
 """Delay of the next step while live runs wait for workers."""
 STEP_FAILED = f"A step did not end in {simulations.MAX_STEP_ATTEMPTS} attempts: see the log of the workers"
-BATCH_REFUSED = "The provider has refused the batch: see the log of the workers"
 
 
-async def run_step(worker: WorkerContext, account_id: UUID, simulation_id: UUID, number: int) -> None:
+async def run_step(
+    worker: WorkerContext, account_id: UUID, simulation_id: UUID, number: int, *, may_begin_batch: bool = True
+) -> None:
     """Draft answers until the step ends, unless another process has begun it or the simulation has ended.
 
-    A step that ends its process or fails is due again after its lease, until its attempts are used up.
+    A step that ends its process or fails is due again after its lease, until its attempts are used up. Without
+    `may_begin_batch`, questions are asked one by one, unless a batch is in progress.
     """
     lease = lease_seconds(worker.settings)
     async with worker.database.account(account_id) as tx:
@@ -46,7 +48,7 @@ async def run_step(worker: WorkerContext, account_id: UUID, simulation_id: UUID,
         if step.step_attempts > simulations.MAX_STEP_ATTEMPTS:
             await _give_up(worker, step)
             return
-        delay = await _advance(worker, step)
+        delay = await _advance(worker, step, may_begin_batch=may_begin_batch)
     except Ended as end:
         delay = None
         async with worker.database.account(account_id) as tx:
@@ -60,15 +62,21 @@ async def run_step(worker: WorkerContext, account_id: UUID, simulation_id: UUID,
 
 
 async def _give_up(worker: WorkerContext, step: ClaimedStep) -> None:
-    async with worker.database.account(step.account_id) as tx:
-        await simulations.end_batch(tx, step.id)
-        await simulations.finish(tx, step.id, error=STEP_FAILED)
+    request, batches = _request(worker, step), None
+    if step.batch_id is not None:
+        try:
+            batches = await worker.providers.draft_batches(request, is_in_progress=True)
+        except Exception as error:
+            log.warning("simulation.step_failed", extra={"simulation_id": str(step.id)}, exc_info=error)
+    await simulation_batch.end_unanswered(worker, request, batches, code="cancelled", error=STEP_FAILED)
 
 
-async def _advance(worker: WorkerContext, step: ClaimedStep) -> float | None:
+async def _advance(worker: WorkerContext, step: ClaimedStep, *, may_begin_batch: bool) -> float | None:
     """Return the delay of the next step, None if there is none. Raises Ended, ProviderError."""
     is_in_progress = step.batch_id is not None
-    batches = await worker.providers.draft_batches(_request(worker, step), is_in_progress=is_in_progress)
+    batches = None
+    if is_in_progress or may_begin_batch:
+        batches = await worker.providers.draft_batches(_request(worker, step), is_in_progress=is_in_progress)
     if is_in_progress:
         return await simulation_batch.collect(worker, _request(worker, step), batches)
     if step.status == "pending":
@@ -96,7 +104,7 @@ async def _draft_all(worker: WorkerContext, step: ClaimedStep, batches: DraftBat
                 question = await simulations.take_question(tx, step.id, history_limit=HISTORY_LIMIT)
         if question is None:
             if batches is not None and prepared:
-                return await _submit(worker, step, batches)
+                return await simulation_batch.submit(worker, _request(worker, step), batches)
             await _finish(worker, step)
             return None
         if batches is not None:
@@ -109,14 +117,6 @@ async def _draft_all(worker: WorkerContext, step: ClaimedStep, batches: DraftBat
         if cost and cost >= step.max_dollars:
             raise Ended(BUDGET_REACHED)
     return 0.0
-
-
-async def _submit(worker: WorkerContext, step: ClaimedStep, batches: DraftBatches) -> float:
-    try:
-        return await simulation_batch.submit(worker, _request(worker, step), batches)
-    except ProviderRefused as refusal:
-        log.warning("simulation.batch_refused", extra={"simulation_id": str(step.id), "code": refusal.code})
-        raise Ended(BATCH_REFUSED) from None
 
 
 async def _finish(worker: WorkerContext, step: ClaimedStep) -> None:

@@ -42,8 +42,11 @@ BULK_TASKS = "hummdesk.bulk.*"
 """Tasks with these names are routed to the bulk queue."""
 UPDATE_KNOWLEDGE = "hummdesk.bulk.index"
 """The argument is an account id."""
-SIMULATE = "hummdesk.bulk.simulate"
-"""The arguments are an account id, a simulation id and the number of a step."""
+SIMULATE = "hummdesk.bulk.simulate_step"
+"""The arguments are an account id, a simulation id and the number of a step. Workers of a version without batches
+discard it, and the step is sent again after its lease."""
+SIMULATE_WITHOUT_BATCHES = "hummdesk.bulk.simulate"
+"""The same, sent by relays of a version without batches: no batch begins before they have ended."""
 
 QUEUES: dict[Queue, str] = {queue: f"ai.{queue}" for queue in get_args(Queue)}
 KEY_PREFIX = "hummdesk:celery:"

@@ -107,9 +107,10 @@ class ClaimedStep:
     step_attempts: int
     """This one, and those before it that did not end."""
     batch_id: str | None
-    """The batch of the provider that is in progress. Then the simulation may have ended already."""
+    """The batch of the provider that is in progress, empty while its submission is. Then the simulation may have ended
+    already."""
     batch_seconds: float | None
-    """Since the batch was submitted."""
+    """Since the batch was submitted, or its submission began."""
     batch_day: date | None
     """The day of the budget on which the batch is reserved."""
     provider: str | None
@@ -362,21 +363,36 @@ async def begin_batch(
     tx: Transaction,
     id: UUID,
     *,
-    batch_id: str,
     provider: str,
     day: date | None,
     message_ids: Collection[UUID],
-    seconds: float,
-) -> None:
-    """Store the batch that was submitted with the requests about these messages; its next step is due after a delay."""
-    await queries.begin_batch(
-        tx, id=id, batch_id=batch_id, provider=provider, day=day, message_ids=list(message_ids), seconds=seconds
-    )
+) -> bool:
+    """Store, before a batch is submitted, that it will be; return False if the simulation has ended.
+
+    Until its id is stored, no other step submits a batch, and the simulation cannot be deleted.
+    """
+    row = await queries.begin_batch(tx, id=id, provider=provider, day=day, message_ids=list(message_ids))
+    return row is not None
 
 
-async def end_batch(tx: Transaction, id: UUID) -> None:
-    """Go on without the batch: its answers are stored, or will never be."""
-    await queries.end_batch(tx, id=id)
+async def name_batch(tx: Transaction, id: UUID, batch_id: str) -> bool:
+    """Store the id of the batch that was submitted; return False if the simulation does not exist any more."""
+    return await queries.name_batch(tx, id=id, batch_id=batch_id) is not None
+
+
+async def withdraw_batch(tx: Transaction, id: UUID) -> None:
+    """Store that the provider has not accepted the batch; it is submitted again after the lease."""
+    await queries.withdraw_batch(tx, id=id)
+
+
+async def remaining(tx: Transaction, id: UUID, message_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the messages whose questions the simulation still has: of others, the customers were erased."""
+    return {row["message_id"] async for row in queries.remaining(tx, id=id, message_ids=list(message_ids))}
+
+
+async def end_batch(tx: Transaction, id: UUID, *, cost: Decimal = Decimal(0)) -> None:
+    """Go on without the batch: its answers are stored, or will never be. `cost`: of questions that were erased."""
+    await queries.end_batch(tx, id=id, cost=cost)
 
 
 async def release(tx: Transaction, id: UUID, *, seconds: float) -> None:

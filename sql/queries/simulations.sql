@@ -97,11 +97,17 @@ WHERE account_id = current_account()
 RETURNING id;
 
 -- name: take_due(limit, lease_seconds)
--- Take simulations whose next step is due; `step` identifies the step.
+-- Take simulations whose next step is due; `step` identifies the step. Processes of a version without batches set `due_at`
+-- to NULL when they end a simulation.
 WITH due AS (
     SELECT account_id, id
     FROM ai_simulations
     WHERE due_at <= clock_timestamp()
+       OR (
+           due_at IS NULL
+           AND batch_id IS NOT NULL
+           AND batch_at <= clock_timestamp() - make_interval(secs => :lease_seconds)
+       )
     ORDER BY due_at
     LIMIT :limit
     FOR UPDATE SKIP LOCKED
@@ -382,32 +388,78 @@ WHERE account_id = current_account()
 ORDER BY message_id
 LIMIT :limit;
 
--- name: begin_batch(id, batch_id, provider, day, message_ids, seconds)!
--- Store the batch that was submitted with the requests about these messages; others are prepared again.
+-- name: begin_batch(id, provider, day, message_ids)^
+-- Store that a batch with the requests about these messages is submitted, whose id is not known yet; others are prepared
+-- again. No row if the simulation has ended.
 WITH begun AS (
     UPDATE ai_simulations
     SET
-        batch_id = :batch_id,
+        batch_id = '',
         batch_provider = :provider,
         batch_at = clock_timestamp(),
-        batch_day = :day,
-        step_attempts = 0,
-        due_at = clock_timestamp() + make_interval(secs => :seconds)
+        batch_day = :day
     WHERE account_id = current_account()
       AND id = :id
+      AND finished_at IS NULL
+      AND batch_id IS NULL
     RETURNING id
+), cleared AS (
+    UPDATE ai_simulated_drafts
+    SET request = NULL, attempts = 0
+    FROM begun
+    WHERE ai_simulated_drafts.account_id = current_account()
+      AND ai_simulated_drafts.simulation_id = begun.id
+      AND ai_simulated_drafts.outcome IS NULL
+      AND ai_simulated_drafts.request IS NOT NULL
+      AND ai_simulated_drafts.message_id <> ALL(:message_ids)
+)
+SELECT id
+FROM begun;
+
+-- name: name_batch(id, batch_id)^
+-- Store the id of the batch that was submitted. No row if the simulation does not wait for it.
+UPDATE ai_simulations
+SET batch_id = :batch_id, batch_at = clock_timestamp(), step_attempts = 0
+WHERE account_id = current_account()
+  AND id = :id
+  AND batch_id = ''
+RETURNING id;
+
+-- name: withdraw_batch(id)!
+-- Store that the provider has not accepted the batch: the step is repeated after its lease.
+WITH withdrawn AS (
+    UPDATE ai_simulations
+    SET
+        batch_id = NULL,
+        batch_provider = NULL,
+        batch_at = NULL,
+        batch_day = NULL,
+        due_at = CASE WHEN finished_at IS NULL THEN due_at END
+    WHERE account_id = current_account()
+      AND id = :id
+      AND batch_id = ''
+    RETURNING id, finished_at
 )
 UPDATE ai_simulated_drafts
-SET request = NULL, attempts = 0
-FROM begun
+SET request = NULL
+FROM withdrawn
 WHERE ai_simulated_drafts.account_id = current_account()
-  AND ai_simulated_drafts.simulation_id = begun.id
+  AND ai_simulated_drafts.simulation_id = withdrawn.id
   AND ai_simulated_drafts.outcome IS NULL
   AND ai_simulated_drafts.request IS NOT NULL
-  AND ai_simulated_drafts.message_id <> ALL(:message_ids);
+  AND withdrawn.finished_at IS NOT NULL;
 
--- name: end_batch(id)!
--- Go on without the batch: with the next step, or not at all if the simulation has ended.
+-- name: remaining(id, message_ids)
+-- Those of the messages whose questions the simulation still has.
+SELECT message_id
+FROM ai_simulated_drafts
+WHERE account_id = current_account()
+  AND simulation_id = :id
+  AND message_id = ANY(:message_ids);
+
+-- name: end_batch(id, cost)!
+-- Go on without the batch: with the next step, or not at all if the simulation has ended. The cost is that of questions
+-- that were erased.
 WITH ended AS (
     UPDATE ai_simulations
     SET
@@ -415,17 +467,17 @@ WITH ended AS (
         batch_provider = NULL,
         batch_at = NULL,
         batch_day = NULL,
+        cost_usd = cost_usd + :cost,
         due_at = CASE WHEN finished_at IS NULL THEN clock_timestamp() END
     WHERE account_id = current_account()
       AND id = :id
     RETURNING id
 )
 UPDATE ai_simulated_drafts
-SET request = NULL
+SET request = NULL, attempts = 0
 FROM ended
 WHERE ai_simulated_drafts.account_id = current_account()
   AND ai_simulated_drafts.simulation_id = ended.id
-  AND ai_simulated_drafts.outcome IS NULL
   AND ai_simulated_drafts.request IS NOT NULL;
 
 -- name: store(id, draft)^

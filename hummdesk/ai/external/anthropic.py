@@ -8,12 +8,11 @@ import anthropic
 from anthropic.types import Message, RawMessageStreamEvent, Usage
 from anthropic.types.messages import MessageBatchIndividualResponse
 
-from hummdesk.ai.external.batch_client import NOT_OFFERED, BatchAnswer
+from hummdesk.ai.external.batch_client import NOT_OFFERED, BatchAnswer, BatchGone, batch_code
 from hummdesk.ai.external.client import (
     Completion,
     CompletionRequest,
     OnText,
-    error_code,
     translate_sdk_errors,
     unusable,
 )
@@ -42,7 +41,7 @@ class AnthropicClient:
             max_retries=0,
             timeout=settings.ai_draft_seconds,
         )
-        self.batches = AnthropicBatches(self._client)
+        self.batches = AnthropicBatches(self._client.with_options(timeout=settings.ai_soft_limit_seconds))
 
     async def complete(self, request: CompletionRequest, on_text: OnText | None = None) -> Completion:
         parameters = _parameters(request)
@@ -79,7 +78,10 @@ class AnthropicBatches:
 
     async def has_ended(self, batch_id: str) -> bool:
         with translate_sdk_errors(anthropic):
-            return (await self._batches.retrieve(batch_id)).processing_status == "ended"
+            try:
+                return (await self._batches.retrieve(batch_id)).processing_status == "ended"
+            except anthropic.NotFoundError:
+                raise BatchGone from None
 
     async def answers(self, batch_id: str) -> AsyncIterator[BatchAnswer]:
         with translate_sdk_errors(anthropic):
@@ -122,8 +124,8 @@ def _batch_answer(line: MessageBatchIndividualResponse) -> BatchAnswer:
     try:
         if result.type == "succeeded":
             return BatchAnswer(id=line.custom_id, completion=_completion(result.message))
-        code = error_code([result.error.error.type]) if result.type == "errored" else result.type
-    except (ProviderError, AttributeError, TypeError, ValueError):
+        code = batch_code([result.error.error.type if result.type == "errored" else result.type])
+    except (ProviderError, AttributeError, TypeError, ValueError, LookupError):
         code = "unusable"
     return BatchAnswer(id=line.custom_id, completion=None, code=code)
 

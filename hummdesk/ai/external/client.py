@@ -121,15 +121,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def error_code(names: Iterable[object]) -> str:
-    """Return the first stable name of an error, `failed` if there is none."""
-    return next(iter(_stable(names)), "failed")
-
-
 def _codes(error: Any) -> list[str]:
     """Return the stable names of the error, never its message, which may quote the request."""
-    return _stable(getattr(error, name, None) for name in ("code", "type", "error_code"))
+    return stable_names(getattr(error, name, None) for name in ("code", "type", "error_code"))
 
 
-def _stable(names: Iterable[object]) -> list[str]:
+def stable_names(names: Iterable[object]) -> list[str]:
+    """Return the names of an error without messages, which may quote the request."""
     return [name for name in names if isinstance(name, str) and name.isidentifier()]

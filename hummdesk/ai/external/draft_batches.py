@@ -1,5 +1,6 @@
 """Drafts of an external model that are requested in a batch: at half the price, answered within a day."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +15,8 @@ from hummdesk.ai.external.provider import estimated_usage, parsed
 from hummdesk.ai.external.request_templates import RequestTemplate
 from hummdesk.ai.protocol import Context, Draft, IncomingMessage, Knowledge, Profile, ProviderError, ProviderRefused
 from hummdesk.core.models import ModelCall, Reservation, TokenUsage
+
+log = logging.getLogger(__name__)
 
 _NOTHING = TokenUsage()
 
@@ -40,8 +43,12 @@ class DraftBatches:
         self._prices = prices
 
     def prepare(self, message: IncomingMessage, context: Context, knowledge: Knowledge) -> dict[str, Any]:
-        """Return the request for a draft as JSON."""
-        return DraftRequest.of(self._template.prompt, message, context, knowledge).stored()
+        """Return the request for a draft as JSON, with the model and the prompt that it is for."""
+        return DraftRequest.of(self._template.prompt, message, context, knowledge).stored() | self._used
+
+    def is_current(self, request: Mapping[str, Any]) -> bool:
+        """Return whether the request is for the model and the prompt of this process."""
+        return all(request.get(name) == value for name, value in self._used.items())
 
     def estimate(self, request: Mapping[str, Any], profile: Profile) -> Estimate:
         template = with_profile(self._template, profile)
@@ -69,27 +76,37 @@ class DraftBatches:
         An answer that does not fit the schema has failed: another one would take another batch.
         """
         if answer.completion is None:
-            return None, self.call(answer.code, reservation=reservation)
+            return None, self.call(answer.code, request, reservation=reservation)
         usage = answer.completion.usage
         try:
             found = parsed(self._template.schema, answer.completion)
         except ProviderError as failure:
-            return None, self.call(failure.code, usage, reservation)
-        call = self.call("ok", usage, reservation)
+            return None, self.call(failure.code, request, usage, reservation)
+        call = self.call("ok", request, usage, reservation)
         try:
             return self._stored(request).read(found, provider=self.provider), call
         except ProviderRefused:
             return None, call
+        except Exception as error:  # of the checks: the other answers of the batch are stored
+            log.exception("ai_batch.answer_not_read", exc_info=error)
+            return None, call
 
-    def call(self, outcome: str, usage: TokenUsage = _NOTHING, reservation: Reservation | None = None) -> ModelCall:
-        """Return the record of a request. Its time says nothing: a batch waits for the provider."""
+    def call(
+        self,
+        outcome: str,
+        request: Mapping[str, Any] | None = None,
+        usage: TokenUsage = _NOTHING,
+        reservation: Reservation | None = None,
+    ) -> ModelCall:
+        """Return the record of a request; None: it was erased. Its duration is 0: a batch waits for the provider."""
+        used = self._used if request is None else request
         return ModelCall(
             provider=self.provider,
-            model=self._template.model,
-            prompt=self._template.prompt.label,
+            model=used["model"],
+            prompt=used["prompt"],
             outcome=outcome,
             usage=usage,
-            cost=self._cost(usage),
+            cost=self._cost(usage, used["model"]),
             seconds=0.0,
             reservation=reservation,
         )
@@ -97,5 +114,9 @@ class DraftBatches:
     def _stored(self, request: Mapping[str, Any]) -> DraftRequest:
         return DraftRequest.from_stored(self._template.prompt, request)
 
-    def _cost(self, usage: TokenUsage) -> Decimal | None:
-        return pricing.cost(self._prices, self._template.model, usage, share=pricing.BATCH_SHARE)
+    @property
+    def _used(self) -> dict[str, str]:
+        return {"model": self._template.model, "prompt": self._template.prompt.label}
+
+    def _cost(self, usage: TokenUsage, model: str | None = None) -> Decimal | None:
+        return pricing.cost(self._prices, model or self._template.model, usage, share=pricing.BATCH_SHARE)

@@ -1,4 +1,4 @@
-"""A request for a draft: what is sent, and the reading and the checks of the answer."""
+"""A request for a draft: its input, and the parsing and checks of the answer."""
 
 import logging
 from collections.abc import Mapping

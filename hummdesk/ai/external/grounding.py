@@ -143,7 +143,10 @@ class DraftChecks:
         asked: frozenset[str] = frozenset(),
     ) -> None:
         """Raises Unsupported. The customer's name may be any word, and is left out."""
-        said = self._redactor.restore(_NAME.sub("", clean(content)), allowed)
+        text = clean(content)
+        if placeholders(_NAME.sub("", text)) - placeholders(text):  # [EMAIL[NAME_1]_9]
+            raise _unsafe("the answer contains a placeholder inside of another one")
+        said = self._redactor.restore(_NAME.sub(" ", text), allowed)
         fact = unsupported(said, known, stated=self._stated, asked=asked)
         if fact is not None:
             raise Unsupported(f"The model's draft has {NAMES[fact.kind]} that none of its sources has")

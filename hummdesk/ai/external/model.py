@@ -9,6 +9,7 @@ from hummdesk.ai.external.draft_batches import DraftBatches
 from hummdesk.ai.external.pricing import load_prices, unpriced
 from hummdesk.ai.external.provider import ExternalProvider, Reserve, unlimited
 from hummdesk.ai.external.request_templates import RequestTemplates
+from hummdesk.ai.protocol import ProviderRefused
 from hummdesk.core.config import Settings
 from hummdesk.core.extras import explain_missing
 from hummdesk.core.models import ModelCall
@@ -51,9 +52,16 @@ class ExternalModel:
         return DraftBatches(self._client.provider, self._client.batches, self._templates.draft, self._prices)
 
     async def has_batches(self) -> bool:
-        """Return whether the provider has a batch interface; it is asked once. Raises ProviderError."""
+        """Return whether the provider has a batch interface; it is asked once. Raises ProviderError.
+
+        It is asked again after a refusal, which may be temporary.
+        """
         if self._has_batches is None:
-            self._has_batches = await self._client.batches.is_offered()
+            try:
+                self._has_batches = await self._client.batches.is_offered()
+            except ProviderRefused as refusal:
+                log.warning("ai_batch.refused", extra={"code": refusal.code})
+                return False
         return self._has_batches
 
     async def close(self) -> None:

@@ -11,12 +11,11 @@ import orjson
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from hummdesk.ai.external.batch_client import NOT_OFFERED, BatchAnswer
+from hummdesk.ai.external.batch_client import NOT_OFFERED, BatchAnswer, BatchFailed, BatchGone, batch_code
 from hummdesk.ai.external.client import (
     Completion,
     CompletionRequest,
     OnText,
-    error_code,
     translate_sdk_errors,
     unusable,
 )
@@ -34,7 +33,7 @@ NO_KEY = "none"
 """Sent to a server that requires no key, because the SDK requires one."""
 ENDPOINT: Literal["/v1/chat/completions"] = "/v1/chat/completions"
 """Of the requests of a batch."""
-ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
+ENDED = frozenset({"completed", "expired", "cancelled"})
 EXPIRY_SECONDS = 3 * 24 * 3600
 """Of the files of a batch that is never deleted."""
 
@@ -56,8 +55,8 @@ class OpenAIClient:
         return OpenAIBatches(self)
 
     @property
-    def sdk(self) -> openai.AsyncOpenAI:
-        return self._client
+    def batch_sdk(self) -> openai.AsyncOpenAI:
+        return self._client.with_options(timeout=self._settings.ai_soft_limit_seconds)
 
     async def complete(self, request: CompletionRequest, on_text: OnText | None = None) -> Completion:
         parameters = self.parameters(request)
@@ -97,8 +96,9 @@ class OpenAIBatches:
 
     def __init__(self, client: OpenAIClient) -> None:
         self._client = client
-        self._files = client.sdk.files
-        self._batches = client.sdk.batches
+        sdk = client.batch_sdk
+        self._files = sdk.files
+        self._batches = sdk.batches
 
     async def is_offered(self) -> bool:
         with translate_sdk_errors(openai):
@@ -131,7 +131,14 @@ class OpenAIBatches:
 
     async def has_ended(self, batch_id: str) -> bool:
         with translate_sdk_errors(openai):
-            return (await self._batches.retrieve(batch_id)).status in ENDED
+            try:
+                batch = await self._batches.retrieve(batch_id)
+            except openai.NotFoundError:
+                raise BatchGone from None
+            if batch.status == "failed":
+                errors = (batch.errors and batch.errors.data) or []
+                raise BatchFailed(batch_code(error.code for error in errors))
+            return batch.status in ENDED
 
     async def answers(self, batch_id: str) -> AsyncIterator[BatchAnswer]:
         with translate_sdk_errors(openai):
@@ -139,7 +146,8 @@ class OpenAIBatches:
             for file in filter(None, (batch.output_file_id, batch.error_file_id)):
                 content = (await self._files.content(file)).content
                 for line in filter(None, content.split(b"\n")):
-                    yield _batch_answer(orjson.loads(line))
+                    if (answer := _batch_answer(line)) is not None:
+                        yield answer
 
     async def cancel(self, batch_id: str) -> None:
         with translate_sdk_errors(openai):
@@ -153,18 +161,23 @@ class OpenAIBatches:
                 await self._files.delete(file)
 
 
-def _batch_answer(line: dict[str, Any]) -> BatchAnswer:
-    """Read one answer. One that does not follow the protocol does not spoil the others."""
+def _batch_answer(text: bytes) -> BatchAnswer | None:
+    """Read one answer; None without an id. One that does not follow the protocol does not spoil the others."""
+    try:
+        line = orjson.loads(text)
+        id = str(line["custom_id"])
+    except (TypeError, ValueError, LookupError):
+        return None
     try:
         response = line.get("response") or {}
         body = response.get("body") or {}
         if response.get("status_code") == 200:
-            return BatchAnswer(id=line["custom_id"], completion=_completion(ChatCompletion.construct(**body)))
+            return BatchAnswer(id=id, completion=_completion(ChatCompletion.construct(**body)))
         error = line.get("error") or body.get("error") or {}
-        code = error_code([error.get("code"), error.get("type")])
-    except (ProviderError, AttributeError, TypeError, ValueError, IndexError):
+        code = batch_code([error.get("code"), error.get("type")])
+    except (ProviderError, AttributeError, TypeError, ValueError, LookupError):
         code = "unusable"
-    return BatchAnswer(id=line["custom_id"], completion=None, code=code)
+    return BatchAnswer(id=id, completion=None, code=code)
 
 
 def _reasoning(request: CompletionRequest) -> dict[str, Any]:

@@ -38,7 +38,8 @@ class NewSimulation(Payload):
 class Simulation(Schema):
     """`completed` of `questions` are drafted. `unpriced` requests have an unknown price, which `costUsd` leaves out.
 
-    `batchAt` is there while the provider of an external model answers a batch of requests: since then.
+    `batchAt` is the time when the batch in progress was submitted to the provider of an external model. It is missing
+    if there is none.
     """
 
     id = Id(required=True)

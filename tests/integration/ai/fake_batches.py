@@ -24,8 +24,12 @@ class FakeBatches:
     """Ids of batches and files."""
     failures: list[int] = field(default_factory=list)
     """Statuses with which the next requests fail."""
-    refuses_submissions: bool = False
-    """Each submission fails with status 500."""
+    refuses_submissions: int = 0
+    """The status with which each submission fails; 0: none does."""
+    on_submitted: Callable[[], Awaitable[None]] | None = None
+    """Called before the submission is answered."""
+    invalid: str = ""
+    """The code with which OpenAI refuses batches after their submission."""
     files: dict[str, bytes] = field(default_factory=dict)
 
     @property
@@ -35,9 +39,11 @@ class FakeBatches:
     def end_all(self) -> None:
         self.ended |= self.submitted.keys()
 
-    def submit(self, requests: dict[str, Body]) -> str:
+    async def submit(self, requests: dict[str, Body]) -> str:
         batch = f"batch_{len(self.submitted) + 1}"
         self.submitted[batch] = requests
+        if self.on_submitted is not None:
+            await self.on_submitted()
         return batch
 
 
@@ -50,7 +56,7 @@ def add_routes(app: web.Application, protocol: Literal["anthropic", "openai"], b
 def _failing(batches: FakeBatches, handler: Handler) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         if batches.refuses_submissions and request.method == "POST":
-            batches.failures.append(500)
+            batches.failures.append(batches.refuses_submissions)
         if batches.failures:
             error = {"type": "error", "error": {"type": "failed", "message": "as scripted"}}
             return web.json_response(error, status=batches.failures.pop(0))
@@ -78,7 +84,7 @@ class _Anthropic:
 
     async def _create(self, request: web.Request) -> web.Response:
         requests = {one["custom_id"]: one["params"] for one in (await request.json())["requests"]}
-        return self._shown(request, self._batches.submit(requests))
+        return self._shown(request, await self._batches.submit(requests))
 
     async def _retrieve(self, request: web.Request) -> web.Response:
         return self._shown(request, request.match_info["id"])
@@ -178,7 +184,7 @@ class _OpenAI:
         body = await request.json()
         lines = [json.loads(line) for line in self._batches.files[body["input_file_id"]].splitlines()]
         assert {(line["method"], line["url"]) for line in lines} == {("POST", body["endpoint"])}
-        return self._shown(self._batches.submit({line["custom_id"]: line["body"] for line in lines}))
+        return self._shown(await self._batches.submit({line["custom_id"]: line["body"] for line in lines}))
 
     async def _retrieve(self, request: web.Request) -> web.Response:
         return self._shown(request.match_info["id"])
@@ -202,4 +208,7 @@ class _OpenAI:
             "output_file_id": f"output-{id}" if has_ended else None,
             "error_file_id": f"errors-{id}" if has_ended else None,
         }
+        if self._batches.invalid:
+            error = {"code": self._batches.invalid, "message": "no", "line": None, "param": None}
+            shown |= {"status": "failed", "errors": {"object": "list", "data": [error]}, "output_file_id": None}
         return web.json_response(shown)

@@ -86,7 +86,13 @@ async def test_batch_is_deleted_with_its_files(api: FakeApi, model: ExternalMode
     assert api.batches.deleted == expected[api.protocol]
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 405, 501])
+@pytest.mark.parametrize("status", [401, 403])
+async def test_server_that_refuses_the_key_is_asked_again(api: FakeApi, model: ExternalModel, status: int) -> None:
+    api.batches.failures = [status]
+    assert [await model.has_batches() for _ in range(2)] == [False, True]
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
 async def test_server_without_batches_is_asked_once(api: FakeApi, model: ExternalModel, status: int) -> None:
     api.batches.failures = [status]
     assert [await model.has_batches() for _ in range(2)] == [False, False]

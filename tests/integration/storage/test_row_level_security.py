@@ -65,6 +65,7 @@ async def test_every_index_begins_with_the_account(account: Any) -> None:
     assert {name for name, column in indexes if column != "account_id"} == {
         "ai_runs_waiting",  # for the relay
         "ai_runs_waiting_others",  # for the relay
+        "ai_simulations_unattended",  # for the relay
         "ai_simulations_waiting",  # for the relay
         "file_deletions_due",  # for the relay
         "files_expiring",  # for the relay

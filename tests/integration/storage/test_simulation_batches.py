@@ -1,19 +1,23 @@
 """Simulations in batches of an external model: the official SDKs against a server with each provider's interface."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from hummdesk.ai.external.draft_request import DraftRequest
 from hummdesk.ai.external.pricing import cost, load_prices
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Conflict
 from hummdesk.core.models import TokenUsage
 from hummdesk.storage import accounts, ai_budgets, simulations
 from hummdesk.storage.database import Database
+from hummdesk.storage.simulations import Simulation
 from tasks import simulation as steps
 from tasks import simulation_batch
 from tasks.provider_choice import ProviderSelector
@@ -143,7 +147,8 @@ async def test_request_without_an_answer_has_failed(
     found = await simulator.run(simulation)
     assert (found.status, found.cost_usd) == ("done", Decimal(0))
     assert (await simulator.figures(simulation))["total"]["failed"] == 2
-    assert {one[0] for one in await calls(account)} <= {"invalid_request_error", "expired", "batch_expired", "missing"}
+    expected = {"errored": "bad_request", "expired": "expired", None: "missing"}[outcome]
+    assert {one[0] for one in await calls(account)} == {expected}
 
 
 @ONE
@@ -212,16 +217,16 @@ async def test_batch_that_the_provider_does_not_know_ends_the_simulation(
 
 
 @ONE
-async def test_submission_that_fails_is_repeated_and_leaves_the_budget_as_it_was(
+async def test_submission_that_was_not_accepted_is_repeated_and_leaves_the_budget_as_it_was(
     simulator: Simulator, api: FakeApi, account: Account
 ) -> None:
     async with account.tx() as tx:
         await accounts.update(tx, None, ai_daily_tokens=1_000_000)
     simulation = await simulator.start()
-    api.batches.refuses_submissions = True
+    api.batches.refuses_submissions = 429
     await simulator.run_due()
     assert await simulator.due() == [], "it is due after its lease"
-    api.batches.refuses_submissions = False
+    api.batches.refuses_submissions = 0
     assert (await simulator.get(simulation)).batch_at is None
     async with account.tx() as tx:
         assert (await ai_budgets.own_budget(tx)).tokens == 0
@@ -286,3 +291,251 @@ async def test_provider_without_batches_is_asked_one_by_one(
     assert (found.status, found.completed, api.batches.submitted) == ("done", 2, {})
     assert len(api.requests) == 2
     assert {one[0] for one in await calls(account)} == {"ok"}
+
+
+async def ended(simulator: Simulator, simulation: UUID) -> Simulation:
+    """Run the step that is due, after which the simulation has ended, and nothing is due."""
+    await simulator.run_due()
+    found = await simulator.get(simulation)
+    assert (found.batch_at, await simulator.due()) == (None, [])
+    assert await open_requests(simulator.account) == 0
+    return found
+
+
+async def test_submission_with_an_unknown_result_is_not_repeated_and_keeps_the_reservation(
+    simulator: Simulator, api: FakeApi, account: Account
+) -> None:
+    async with account.tx() as tx:
+        await accounts.update(tx, None, ai_daily_tokens=1_000_000)
+    simulation = await simulator.start()
+    api.batches.refuses_submissions = 503
+    found = await ended(simulator, simulation)
+    assert (found.status, found.error) == ("failed", simulation_batch.UNKNOWN)
+    assert [one[0] for one in await calls(account)] == ["server_error"] * 2
+    async with account.tx() as tx:
+        assert (await ai_budgets.own_budget(tx)).tokens > 0
+
+
+@ONE
+async def test_submission_that_is_not_answered_in_time_is_not_repeated(
+    simulator: Simulator, api: FakeApi, account: Account
+) -> None:
+    released = asyncio.Event()
+
+    async def answer_never() -> None:
+        await released.wait()
+
+    api.batches.on_submitted = answer_never
+    simulator.settings = replace(simulator.settings, ai_soft_limit_seconds=0.5)
+    simulation = await simulator.start()
+    try:
+        found = await ended(simulator, simulation)
+    finally:
+        released.set()
+    assert (found.status, found.error) == ("failed", simulation_batch.UNKNOWN)
+    assert [one[0] for one in await calls(account)] == ["timeout"] * 2
+    assert len(api.batches.submitted) <= 1
+
+
+@ONE
+async def test_worker_that_dies_while_it_submits_leaves_a_simulation_that_submits_nothing_more(
+    simulator: Simulator, api: FakeApi, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: object) -> bool:
+        raise ConnectionError
+
+    monkeypatch.setattr(simulations, "name_batch", die)
+    simulation = await simulator.start()
+    with pytest.raises(ConnectionError):
+        await simulator.run_due()
+    await simulator.run_due()
+    assert (await simulator.get(simulation)).status == "running", "its lease has not expired"
+    await account.execute(LATE, hours=1)
+    found = await ended(simulator, simulation)
+    assert (found.status, found.error) == ("failed", simulation_batch.UNKNOWN)
+    assert len(api.batches.submitted) == 1
+    assert [one[0] for one in await calls(account)] == ["cancelled"] * 2
+
+
+@pytest.mark.parametrize("api", ["openai"], indirect=True)
+async def test_batch_that_the_provider_refuses_ends_the_simulation_with_a_reason(
+    simulator: Simulator, api: FakeApi, account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with account.tx() as tx:
+        await accounts.update(tx, None, ai_daily_tokens=1_000_000)
+    simulation = await submitted(simulator)
+    api.batches.invalid = "token_limit_exceeded"
+    found = await ended(simulator, simulation)
+    assert (found.status, found.error, found.completed) == ("failed", simulation_batch.BATCH_REFUSED, 0)
+    assert "token_limit_exceeded" in {getattr(record, "names", None) for record in caplog.records}
+    async with account.tx() as tx:
+        assert (await ai_budgets.own_budget(tx)).tokens == 0
+    assert api.batches.deleted
+
+
+async def test_simulation_that_is_cancelled_during_the_submission_cancels_its_batch_and_records_its_cost(
+    simulator: Simulator, api: FakeApi, account: Account
+) -> None:
+    simulation = await simulator.start()
+
+    async def cancel() -> None:
+        async with account.tx() as tx:
+            await simulations.cancel(tx, account.admin, simulation)
+            with pytest.raises(Conflict):
+                await simulations.remove(tx, account.admin, simulation)
+        for step in await simulator.due():
+            await steps.run_step(simulator.context, *step)
+
+    api.batches.on_submitted = cancel
+    await simulator.run_due()
+    await simulator.run_due()
+    assert api.batches.cancelled == api.batches.submitted.keys()
+    api.batches.end_all()
+    found = await ended(simulator, simulation)
+    assert (found.status, found.completed) == ("cancelled", 2)
+    assert [one[0] for one in await calls(account)] == ["ok"] * 2
+
+
+async def test_batch_of_a_simulation_that_was_deleted_during_the_submission_is_cancelled(
+    simulator: Simulator, api: FakeApi, account: Account
+) -> None:
+    async def delete() -> None:
+        await account.execute("DELETE FROM ai_simulations WHERE account_id = %(account)s")
+
+    api.batches.on_submitted = delete
+    await simulator.start()
+    await simulator.run_due()
+    assert api.batches.cancelled == api.batches.submitted.keys()
+    assert api.batches.deleted
+    assert [one[0] for one in await calls(account)] == ["cancelled"] * 2
+
+
+@ONE
+async def test_answer_about_an_erased_message_is_recorded_with_its_cost(
+    simulator: Simulator, api: FakeApi, account: Account
+) -> None:
+    simulation = await submitted(simulator)
+    await account.execute(
+        "DELETE FROM ai_simulated_drafts WHERE account_id = %(account)s AND message_id = %(id)s",
+        id=UUID(next(iter(api.batches.last))),
+    )
+    api.batches.end_all()
+    await simulator.run_due()
+    found = await simulator.run(simulation)
+    assert (found.status, found.completed) == ("done", 1)
+    recorded = await calls(account)
+    assert [one[0] for one in recorded] == ["ok"] * 2
+    assert found.cost_usd == sum(one[1] for one in recorded)
+
+
+@ONE
+async def test_batch_of_a_simulation_that_an_older_process_has_ended_is_due(
+    simulator: Simulator, api: FakeApi, account: Account
+) -> None:
+    simulation = await submitted(simulator)
+    await account.execute(
+        "UPDATE ai_simulations SET status = 'cancelled', finished_at = now(), due_at = NULL "
+        "WHERE account_id = %(account)s"
+    )
+    assert await simulator.due() == [], "its submission may be in progress"
+    await account.execute(LATE, hours=1)
+    [step] = await simulator.due()
+    await steps.run_step(simulator.context, *step)
+    assert api.batches.cancelled == api.batches.submitted.keys()
+    api.batches.end_all()
+    assert (await ended(simulator, simulation)).completed == 2
+
+
+@ONE
+async def test_step_of_an_older_relay_begins_no_batch(simulator: Simulator, api: FakeApi) -> None:
+    simulation = await simulator.start()
+    api.respond_with(answer(DRAFT | {"content": "You have 14 days."}))
+    while (await simulator.get(simulation)).finished_at is None:
+        for step in await simulator.due():
+            await steps.run_step(simulator.context, *step, may_begin_batch=False)
+    assert (api.batches.submitted, len(api.requests)) == ({}, 2)
+
+
+@ONE
+async def test_answer_whose_reading_fails_unexpectedly_does_not_fail_the_others(
+    simulator: Simulator, api: FakeApi, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, failures = DraftRequest.read, [KeyError("[EMAIL_9]")]
+
+    def fail_once(self: DraftRequest, answer: Any, *, provider: str) -> Any:
+        if failures:
+            raise failures.pop()
+        return read(self, answer, provider=provider)
+
+    monkeypatch.setattr(DraftRequest, "read", fail_once)
+    simulation = await submitted(simulator)
+    api.batches.end_all()
+    await simulator.run_due()
+    found = await simulator.run(simulation)
+    figures = (await simulator.figures(simulation))["total"]
+    assert (found.status, figures["failed"], figures["drafted"]) == ("done", 1, 1)
+    first, second = await calls(account)
+    assert first[1] == second[1] > 0
+
+
+@ONE
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_refused_request_for_the_state_of_a_batch_is_repeated_until_its_time_is_over(
+    simulator: Simulator, api: FakeApi, account: Account, status: int
+) -> None:
+    simulation = await submitted(simulator)
+    api.batches.failures = [status]
+    await simulator.run_due()
+    assert (await simulator.get(simulation)).batch_at is not None
+    await account.execute(LATE, hours=26)
+    api.batches.failures = [status]
+    found = await ended(simulator, simulation)
+    assert (found.status, found.error) == ("failed", simulation_batch.LOST)
+    assert api.batches.cancelled == api.batches.submitted.keys()
+    assert api.batches.deleted
+
+
+@ONE
+async def test_batch_is_deleted_after_it_has_ended_in_the_database(
+    simulator: Simulator, api: FakeApi, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulation, delete = await submitted(simulator), simulation_batch._delete
+    states = []
+
+    async def observe(*arguments: Any) -> None:
+        states.append((await simulator.get(simulation)).batch_at)
+        await delete(*arguments)
+
+    monkeypatch.setattr(simulation_batch, "_delete", observe)
+    api.batches.end_all()
+    await simulator.run_due()
+    assert states == [None]
+    assert api.batches.deleted
+
+
+async def test_batch_that_is_given_up_is_cancelled_and_deleted(
+    simulator: Simulator, api: FakeApi, account: Account
+) -> None:
+    simulation = await submitted(simulator)
+    await account.execute("UPDATE ai_simulations SET step_attempts = 10 WHERE account_id = %(account)s")
+    found = await ended(simulator, simulation)
+    assert (found.status, found.error) == ("failed", steps.STEP_FAILED)
+    assert api.batches.cancelled == api.batches.submitted.keys()
+    assert api.batches.deleted
+
+
+@ONE
+async def test_call_has_the_model_that_the_batch_was_submitted_with(
+    simulator: Simulator, api: FakeApi, account: Account
+) -> None:
+    simulation = await submitted(simulator)
+    [(model,)] = {(body["model"],) for body in api.batches.last.values()}
+    assert simulator.external is not None
+    await simulator.external.close()
+    settings = replace(simulator.settings, anthropic_draft_model="another")
+    simulator.external = ProviderSelector(settings, simulator.worker)
+    api.batches.end_all()
+    await simulator.run_due()
+    found = await simulator.run(simulation)
+    assert await account.execute("SELECT DISTINCT model FROM ai_calls WHERE account_id = %(account)s") == [(model,)]
+    assert found.cost_usd > 0

@@ -68,6 +68,22 @@ def test_unsafe_draft_is_refused(checks: DraftChecks, content: str) -> None:
     assert refused.value.code == "unsafe"
 
 
+@pytest.mark.parametrize("content", ["[EMAIL[NAME_1]_9]", "[[NAME_1]EMAIL_9]", "[EMAIL_[NAME_1]1]"])
+def test_draft_with_a_name_inside_of_a_placeholder_is_refused(content: str) -> None:
+    redactor = Redactor()
+    redactor.placeholder("NAME", "Jo")
+    customer = redactor.redact("I am jo@home.example.")
+    sources = {"S1": InputSource(text="Refunds take five working days.", kind="article")}
+    model_input = ModelInput(prompt=load_prompt("draft"), sources=sources, customer=f"{customer} [NAME_1]")
+    checks = DraftChecks(model_input, redactor)
+    with pytest.raises(ProviderRefused) as refused:
+        checks.check(f"Hello {content}.", [CitedSource("S1", "Refunds take five working days.")])
+    assert refused.value.code == "unsafe"
+    with pytest.raises(ProviderRefused) as refused:
+        checks.check_question(f"Hello {content}?")
+    assert refused.value.code == "unsafe"
+
+
 @pytest.mark.parametrize(
     "content",
     [

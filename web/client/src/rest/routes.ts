@@ -587,7 +587,7 @@ export interface NewSimulation {
   provider?: "embedded" | "anthropic" | "openai";
 }
 
-/** `completed` of `questions` are drafted. `unpriced` requests have an unknown price, which `costUsd` leaves out. `batchAt` is there while the provider of an external model answers a batch of requests: since then. */
+/** `completed` of `questions` are drafted. `unpriced` requests have an unknown price, which `costUsd` leaves out. `batchAt` is the time when the batch in progress was submitted to the provider of an external model. It is missing if there is none. */
 export interface Simulation {
   id: string;
   status: "pending" | "running" | "done" | "cancelled" | "failed";
