@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from playwright.async_api import Browser, expect
 
 from hummdesk.server.http.pages import BUILT
@@ -49,7 +50,7 @@ async def test_console_in_every_view_has_no_accessibility_violations(
     assert await agent.violations() == []
     assert await agent.dark_violations() == []
     await agent.sign_in(account.agents[0])
-    await fill(agent, account)
+    conversation = await fill(agent, account)
     assert await agent.violations() == []
     assert await agent.dark_violations() == []
     await agent.take_screenshots(screenshots, "console")
@@ -68,10 +69,42 @@ async def test_console_in_every_view_has_no_accessibility_violations(
     await agent.page.set_viewport_size(PHONE)
     assert await height_of(agent, ".pane-title") <= 56
     assert await height_of(agent, ".pane-head") <= 96
+    await check_crowded_head(agent, account, conversation)
     await check_on_phone(agent, screenshots, "phone")
     await agent.page.get_by_role("button", name="Back to the list").click()
     await expect(agent.page.get_by_role("navigation", name="List of conversations")).to_be_visible()
     await check_on_phone(agent, screenshots, "phone-list")
+
+
+async def check_crowded_head(agent: ConsolePage, account: DemoAccount, conversation: str) -> None:
+    """With labels and a viewer, the name stays readable, the buttons scroll, and no menu is clipped."""
+    colleague = await account.connect(account.agents[1])
+    await colleague.do("join_conversation", conversation)
+    await expect(agent.page.locator(".pane-title .viewers")).to_be_visible()
+    headers = {"Authorization": f"Bearer {account.admin['token']}"}
+    async with aiohttp.ClientSession(account.url, headers=headers, raise_for_status=True) as session:
+        async with session.post("/api/v1/labels", json={"name": "Crowded", "color": "#a02020"}) as answer:
+            label = (await answer.json())["id"]
+        menu = agent.page.locator("[data-opens=labels]")
+        await expect(menu).to_be_visible()
+        assert await agent.width() == PHONE["width"]
+        name = await agent.page.locator(".pane-title h2").bounding_box()
+        back = await agent.page.locator(".pane-title .back").bounding_box()
+        actions = await agent.page.locator(".pane-actions").bounding_box()
+        assert name is not None
+        assert back is not None
+        assert actions is not None
+        assert back["width"] >= 34
+        assert name["width"] >= 60
+        assert name["x"] + name["width"] <= actions["x"]
+        assert actions["x"] + actions["width"] <= PHONE["width"]
+        assert await height_of(agent, ".pane-title") <= 56
+        assert await height_of(agent, ".pane-head") <= 96
+        await menu.click()
+        await agent.page.get_by_role("menuitemradio", name="Crowded").click()
+        await expect(agent.page.locator(".pane-marks .label-chip")).to_be_visible()
+        await session.patch(f"/api/v1/labels/{label}", json={"active": False})
+    await colleague.do("leave_conversation", conversation)
 
 
 async def height_of(agent: ConsolePage, selector: str) -> float:
@@ -86,7 +119,7 @@ async def check_on_phone(agent: ConsolePage, screenshots: Path, name: str) -> No
     await agent.take_screenshots(screenshots, name)
 
 
-async def fill(agent: ConsolePage, account: DemoAccount) -> None:
+async def fill(agent: ConsolePage, account: DemoAccount) -> str:
     """Open a conversation with every kind of content: note, classification, draft, attachment, both sides."""
     customer, conversation = await account.start_conversation("Leaking bottle", "Good morning!", customer_number=1)
     await agent.open(conversation)
@@ -102,6 +135,7 @@ async def fill(agent: ConsolePage, account: DemoAccount) -> None:
     await customer.do("send_message", message)
     await expect(agent.draft).to_be_visible()
     await expect(agent.classification).to_contain_text("Refund cancellation")  # not of "Good morning!"
+    return conversation
 
 
 async def test_docs_page_has_no_accessibility_violations(
