@@ -5,10 +5,10 @@ import { SECTIONS, settingsPath } from "./settings-sections";
 import { supervisorPath } from "./state/address";
 import { isBuiltIn } from "./state/conversation-list";
 import { chooseLanguage } from "./state/language";
-import { claim, release } from "./state/moves";
+import { assign, claim, release } from "./state/moves";
 import { advanceAfter, move } from "./state/moving";
 import type { Store } from "./state/store";
-import type { Presence, Status } from "./types";
+import type { Conversation, Presence, Status } from "./types";
 
 export interface Command {
   name: string;
@@ -20,11 +20,9 @@ const STATUSES: Status[] = ["open", "pending", "closed"];
 const PRESENCES: Presence[] = ["online", "busy", "away", "offline"];
 
 export function commands(store: Store): Command[] {
-  const { conversation, openId } = store;
+  const { conversation } = store;
   return [
-    ...(conversation && openId && store.canReply
-      ? conversationCommands(store, openId, conversation.status, conversation.assignedTo)
-      : []),
+    ...(conversation && store.canReply ? conversationCommands(store, conversation) : []),
     ...(store.settings || store.supervisor ? [] : listCommands(store)),
     ...(store.canReply ? PRESENCES : []).map((status) => ({
       name: t(`console.command.setPresence.${status}`),
@@ -85,7 +83,8 @@ function leaveSettings(store: Store): void {
   if (!document.querySelector("form[data-unsaved]")) store.go(store.pathOf(null));
 }
 
-function conversationCommands(store: Store, id: string, status: Status, assignedTo: string | undefined): Command[] {
+function conversationCommands(store: Store, one: Conversation): Command[] {
+  const { conversationId: id, status, assignedTo } = one;
   const me = store.me?.userId;
   const write = (isNote: boolean) => () => {
     store.compose(id, { isNote });
@@ -107,10 +106,7 @@ function conversationCommands(store: Store, id: string, status: Status, assigned
           {
             name: t("console.command.assignToMe"),
             keys: "M",
-            run: () =>
-              void advanceAfter(store, () =>
-                assignedTo || status === "closed" ? store.assign(id, me) : claim(store, id),
-              ),
+            run: () => void advanceAfter(store, () => assign(store, me, one)),
           },
         ]
       : []),

@@ -18,7 +18,7 @@ import { Messages } from "./messages";
 import { ReadButton } from "./read-button";
 import { SnoozeMenu } from "./snooze";
 import { useStore } from "./state/context";
-import { claim, release, transfer } from "./state/moves";
+import { assign, claim, release, transfer } from "./state/moves";
 import type { Store } from "./state/store";
 import type { Thread } from "./state/thread";
 import type { Agent, Conversation, Status } from "./types";
@@ -153,7 +153,7 @@ function AssignMenu({ one }: { one: Conversation }) {
 }
 
 // The user first, then the others by presence. Assigning an agent also assigns a team of the agent.
-function assignees(store: Store, one: Conversation): Choice[] {
+export function assignees(store: Store, one: Conversation): Choice[] {
   const order = { online: 1, busy: 2, away: 3, offline: 4 };
   const rank = (agent: Agent) => (agent.agentId === store.me?.userId ? 0 : order[agent.status]);
   const agents = [...store.agents.values()].sort((a, b) => rank(a) - rank(b));
@@ -165,7 +165,7 @@ function assignees(store: Store, one: Conversation): Choice[] {
       detail: [t(`common.presence.${agent.status}`), team?.name].filter(Boolean).join(" · "),
       isChosen: agent.agentId === one.assignedTo,
       mark: <Avatar name={agent.name} presence={agent.status} photo={agent.photo} />,
-      choose: () => void store.assign(one.conversationId, agent.agentId),
+      choose: () => void assign(store, agent.agentId, one),
     };
   });
   for (const team of store.teams.filter(({ agentIds }) => agentIds.length > 0))

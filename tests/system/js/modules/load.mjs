@@ -10,11 +10,17 @@ const texts = {
   load: (id) => (id === "virtual:texts" ? "export const FILES = {};" : null),
 };
 
+const assets = {
+  name: "assets",
+  resolveId: (id) => (id.endsWith("?url") ? id : null),
+  load: (id) => (/(\?url|\.css)$/.test(id) ? { code: 'export default "";', moduleType: "js" } : null),
+};
+
 export async function load(path) {
   const bundle = await rolldown({
     input: join(WEB, path),
     platform: "browser",
-    plugins: [texts],
+    plugins: [texts, assets],
     resolve: { conditionNames: ["hummdesk-source", "import", "default"] },
     transform: { jsx: { runtime: "automatic", importSource: "preact" } },
   });

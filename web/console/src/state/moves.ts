@@ -2,6 +2,7 @@
 
 import { RequestError } from "@hummdesk/client";
 import { t } from "@hummdesk/texts";
+import type { Conversation } from "../types";
 import type { Store } from "./store";
 
 export function claim(store: Store, conversationId: string): Promise<boolean> {
@@ -15,6 +16,13 @@ export function claim(store: Store, conversationId: string): Promise<boolean> {
       store.showToast(t("console.claim.taken", { colleague: store.nameOf(String(holder)) }));
     }
   });
+}
+
+// Assign a conversation. The user claims one that nobody has, so that a colleague who was faster keeps it.
+export function assign(store: Store, agentId: string, one: Conversation): Promise<boolean> {
+  return agentId === store.me?.userId && !one.assignedTo && one.status !== "closed"
+    ? claim(store, one.conversationId)
+    : store.assign(one.conversationId, agentId);
 }
 
 export function release(store: Store, conversationId: string): Promise<boolean> {
