@@ -237,6 +237,9 @@ class Settings:
     rate_limit_account_calls_per_minute: int = setting(
         12_000, "REST requests per minute of one account; 0: unlimited", minimum=0
     )
+    rate_limit_account_pages_per_minute: int = setting(
+        3000, "visited pages per minute that the widgets of one account may report; 0: unlimited", minimum=0
+    )
     rate_limit_person_uploads_per_hour: int = setting(
         120, "files per hour that one person may begin to upload; 0: unlimited", minimum=0
     )

@@ -28,6 +28,7 @@ LIMITS = (
     "socket_events",
     "person_sockets",
     "person_pages",
+    "account_pages",
     "refusals",
     *(f"{owner}_{kind}" for owner in ("person", "account") for kind in _KINDS),
 )
@@ -35,7 +36,7 @@ LIMITS = (
 ACCOUNT = "account_"
 """The names of the limits of accounts begin with it."""
 PAGES_PER_MINUTE = 30
-"""Pages that a widget may report: more than a person reads."""
+"""Pages that the widgets of a person may report: more than a person reads."""
 REFUSALS = 100
 """Refusals at once after which a socket is closed; a client that waits as the error says never reaches it."""
 REFUSALS_PER_SECOND = 1.0
@@ -100,7 +101,10 @@ class RateLimits:
         self._bytes = _Pair.of(settings, "bytes", "minute")
         self._conversations = _Pair.of(settings, "conversations", "hour")
         self._ai_runs = _Pair.of(settings, "ai_runs", "hour")
-        self._pages = _per("person_pages", PAGES_PER_MINUTE, MINUTE)
+        self._pages = _Pair(
+            _per("person_pages", PAGES_PER_MINUTE, MINUTE),
+            _per("account_pages", settings.rate_limit_account_pages_per_minute, MINUTE),
+        )
         self._calls = _Pair.of(settings, "calls", "minute")
         self._uploads = _Pair.of(settings, "uploads", "hour")
         for name in LIMITS:
@@ -140,7 +144,7 @@ class RateLimits:
 
     async def require_page(self, customer: Person) -> None:
         """Count a page that a widget reports."""
-        await self._require_of(customer, Charge(self._pages, customer.id))
+        await self._require_of(customer, *self._pages.charges(customer))
 
     async def require_call(self, caller: Person) -> None:
         """Count a request of the REST API."""

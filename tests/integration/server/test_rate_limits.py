@@ -30,6 +30,7 @@ def limited(web_settings: Settings) -> Settings:
         rate_limit_person_messages_per_minute=8,
         rate_limit_person_conversations_per_hour=4,
         rate_limit_account_conversations_per_hour=6,
+        rate_limit_account_pages_per_minute=3,
         rate_limit_person_ai_runs_per_hour=4,
     )
 
@@ -95,6 +96,15 @@ async def test_conversations_are_limited_for_each_person_and_for_the_account(
         assert {error["details"]["limit"] for error in first} == {"person_conversations"}
         assert {error["details"]["limit"] for error in second} == {"account_conversations"}
         assert all(error["details"]["retryAfterMs"] < HOUR_MS for error in first + second)
+
+
+async def test_pages_are_limited_for_the_account(account: Account, urls: tuple[str, str]) -> None:
+    async with (
+        connected(account, "customer", urls[0], address()) as customer,
+        connected(account, "stranger", urls[0], address()) as stranger,
+    ):
+        answers = await ask_all([customer, stranger], "visit_page", {"url": "https://shop.example/"}, 20)
+    assert {error["details"]["limit"] for error in refusals(answers)} == {"account_pages"}
 
 
 async def test_messages_beyond_the_limit_of_ai_runs_are_stored_without_one(
