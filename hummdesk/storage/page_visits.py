@@ -3,6 +3,7 @@
 The newest MOST of each customer are kept, for DAYS, or the retention of the account if that is shorter.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ queries = load("page_visits")
 MOST = 50
 DAYS = 30
 MAX_URL = 1_000
+PATH_PARAMETERS = re.compile(";[^/]*")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -35,7 +37,7 @@ class PageVisit:
 
 
 def page_of(address: str) -> tuple[str, str]:
-    """The origin of an address, and its URL without credentials, query and fragment. Raises Invalid."""
+    """The origin of an address, and its URL without credentials, parameters and fragment. Raises Invalid."""
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
@@ -46,7 +48,7 @@ def page_of(address: str) -> tuple[str, str]:
     shown = f"[{host}]" if ":" in host else host
     is_default = port in (None, DEFAULT_PORTS[parts.scheme])
     origin = f"{parts.scheme}://{shown}" + ("" if is_default else f":{port}")
-    url = origin + (parts.path or "/")
+    url = origin + (PATH_PARAMETERS.sub("", parts.path) or "/")
     if len(url) > MAX_URL:
         raise Invalid(details={"url": [f"Must have at most {MAX_URL} characters without its query."]})
     return origin, url

@@ -11,6 +11,8 @@ from hummdesk.storage.page_visits import MAX_URL, page_of
     [
         ("https://shop.example", "https://shop.example", "https://shop.example/"),
         ("https://shop.example/boots?token=s#top", "https://shop.example", "https://shop.example/boots"),
+        ("https://shop.example/a;jsessionid=1/b;v=2;w?q", "https://shop.example", "https://shop.example/a/b"),
+        ("https://shop.example/;jsessionid=1", "https://shop.example", "https://shop.example/"),
         ("https://shop.example?token=s", "https://shop.example", "https://shop.example/"),
         ("HTTPS://Shop.Example:443/Boots", "https://shop.example", "https://shop.example/Boots"),
         ("http://localhost:8080/a%20b", "http://localhost:8080", "http://localhost:8080/a%20b"),
@@ -20,7 +22,7 @@ from hummdesk.storage.page_visits import MAX_URL, page_of
         ("https://shop.example\\@evil.example/", "https://evil.example", "https://evil.example/"),
     ],
 )
-def test_page_has_neither_query_nor_fragment_nor_credentials(address: str, origin: str, url: str) -> None:
+def test_page_has_neither_parameters_nor_fragment_nor_credentials(address: str, origin: str, url: str) -> None:
     assert page_of(address) == (origin, url)
 
 

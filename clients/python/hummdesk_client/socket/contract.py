@@ -780,7 +780,7 @@ class StateDetails(TypedDict):
 
 
 class VisitPage(TypedDict):
-    """A page that the customer has opened. It is recorded without query and fragment, if the look of the account has `recordPages` and the page is one of its `widgetOrigins`."""
+    """A page that the customer has opened. It is recorded if the look of the account has `recordPages` and the page is one of its `widgetOrigins`. The address is recorded without path parameters, query and fragment; the rest has at most 1,000 characters."""
 
     url: str
     title: NotRequired[str]
