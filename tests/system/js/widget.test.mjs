@@ -507,3 +507,14 @@ test("the open page is reported once, without its query", async ({ mock }) => {
   client.handlers.state("offline");
   assert.equal((await visit()).length, 3);
 });
+
+test("the page is reported again each time the chat is connected", async () => {
+  const { chat, client } = await chatOf();
+  let reports = 0;
+  chat.onSession = () => {
+    reports += 1;
+  };
+  for (const state of ["offline", "recovered", "offline", "connecting", "online", "resynchronized"])
+    client.handlers.state(state);
+  assert.equal(reports, 3);
+});

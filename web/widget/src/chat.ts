@@ -66,7 +66,7 @@ export class Chat {
   onUnread: (count: number) => void = () => undefined;
   /** Called with each new message of an agent that the visitor is not looking at. */
   onArrival: () => void = () => undefined;
-  /** Called when a session with the server has begun. */
+  /** Called when a session with the server has begun, or was recovered. */
   onSession: () => void = () => undefined;
   readonly files: ChatFiles;
   /** Called when the list of conversations has arrived. */
@@ -449,10 +449,11 @@ export class Chat {
     if (client !== this.client) return;
     this.state = state;
     this.changed();
-    if (state === "online" || state === "resynchronized") {
+    if (this.isOffline) return;
+    this.onSession();
+    if (state !== "recovered") {
       this.isListed = false;
       void this.askAvailability(client);
-      this.onSession();
     }
     void this.enter(client);
   }

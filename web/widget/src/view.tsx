@@ -184,6 +184,7 @@ function Panel({ chat, look, sound, title }: Parts & { title: string }) {
             greeting={chat.proactive ?? look.greeting ?? t("widget.hello")}
           />
           {chat.isClosed && <Rating chat={chat} />}
+          {recordPages && <small class="recorded">{t("widget.recordsPages")}</small>}
           {isFirst ? (
             <Details chat={chat} isFirst isRequired={preChat === "required"} />
           ) : (
@@ -193,7 +194,6 @@ function Panel({ chat, look, sound, title }: Parts & { title: string }) {
               <Composer chat={chat} />
             </>
           )}
-          {recordPages && <small class="recorded">{t("widget.recordsPages")}</small>}
         </>
       )}
     </section>
