@@ -99,8 +99,8 @@ async def test_pages_that_a_visitor_opens_are_shown_beside_the_conversation(
     await until_visited(desk, "/tents")
     await visitor.write("Is it waterproof?")
     conversation = (await agent.receives("conversation_created"))["conversationId"]
-    await context.close()
 
+    shop = context
     context = await chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     await context.add_init_script(f"sessionStorage.setItem('hummdesk.token', {json.dumps(desk.token('agent'))})")
     console = ConsolePage(await context.new_page())
@@ -109,8 +109,13 @@ async def test_pages_that_a_visitor_opens_are_shown_beside_the_conversation(
     await expect(links).to_have_text(["/tents", "Shop"])
     await expect(links.last).to_have_attribute("href", f"{allowed_site.origin}/boots")
     await expect(links.last).to_have_attribute("rel", "noopener noreferrer")
+    await visitor.page.evaluate("() => { history.pushState(null, '', '/maps'); document.title = 'Shop' }")
+    await until_visited(desk, "/maps")
+    await visitor.write("And the maps?")
+    await expect(links).to_have_text(["Shop/maps", "/tents", "Shop/boots"])
     assert await console.violations(within=".details") == []
     await context.close()
+    await shop.close()
     await desk.close()
 
 

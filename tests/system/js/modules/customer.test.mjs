@@ -53,6 +53,26 @@ test("a colleague's change of the attributes is kept beside the user's own", () 
   assert.deepEqual(rebased(before, before, edited), edited);
 });
 
+test("pages are loaded again, and only those that are not found are none", async (context) => {
+  const boots = { url: "https://shop.example/boots", title: "Boots", visitedAt: "2026-01-01T00:00:00Z" };
+  let answer;
+  context.mock.method(globalThis, "fetch", async (url) =>
+    String(url).endsWith("/pages") ? answer() : Response.json({ id: "c", attributes: {}, conversations: [] }),
+  );
+  const problem = (status) => () => Response.json({ status }, { status });
+  const profile = new CustomerProfile({ credentials: { token: () => "t" }, changed() {} });
+  await profile.refreshPages(); // nothing is shown yet
+  answer = problem(403);
+  await profile.show("c");
+  assert.deepEqual([profile.state, profile.pages], ["ready", null]);
+  answer = () => Response.json({ pages: [boots] });
+  await profile.refreshPages();
+  assert.deepEqual(profile.pages, [boots]);
+  answer = problem(404);
+  await profile.refreshPages();
+  assert.deepEqual([profile.state, profile.pages], ["ready", []]);
+});
+
 // The REST API with one contact, whose version is its ETag.
 function serveContact() {
   const contact = { id: "c", attributes: {} };

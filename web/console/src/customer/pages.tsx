@@ -1,17 +1,21 @@
-// The pages that the customer has visited, as the widget has reported them, when the panel was loaded.
+// The pages that the customer has visited, as the widget has reported them.
 
+import type { PageVisit } from "@hummdesk/client/rest";
 import { t } from "@hummdesk/texts";
 import { fullTime, when } from "../format";
-import type { CustomerProfile } from "./profile";
 
-export function Pages({ profile }: { profile: CustomerProfile }) {
+export function Pages({ pages }: { pages: PageVisit[] }) {
   return (
     <section aria-label={t("console.customer.pages")}>
       <h3 class="overline">{t("console.customer.pages")}</h3>
       <ul class="plain customer-pages">
-        {profile.pages.map(({ url, title, visitedAt }) => (
+        {pages.map(({ url, title, visitedAt }) => (
           <li key={visitedAt + url}>
-            <PageAddress url={url} title={title} />
+            <PageAddress
+              url={url}
+              title={title}
+              isAmbiguous={pages.some((other) => other.title === title && other.url !== url)}
+            />
             <time dateTime={visitedAt} title={fullTime(visitedAt)}>
               {when(visitedAt)}
             </time>
@@ -23,9 +27,14 @@ export function Pages({ profile }: { profile: CustomerProfile }) {
 }
 
 // The customer's browser has named the page: it is a link only if it is one to a website.
-function PageAddress({ url, title }: { url: string; title: string }) {
+function PageAddress({ url, title, isAmbiguous }: { url: string; title: string; isAmbiguous: boolean }) {
   const { protocol, pathname } = new URL(url);
-  const text = <bdi>{title || pathname}</bdi>;
+  const text = (
+    <>
+      <bdi>{title || pathname}</bdi>
+      {title && isAmbiguous && <small dir="ltr">{pathname}</small>}
+    </>
+  );
   if (protocol !== "https:" && protocol !== "http:") return text;
   return (
     <a href={url} title={url} target="_blank" rel="noopener noreferrer">

@@ -17,16 +17,11 @@ export function CustomerPanel({ contactId, conversationId }: { contactId: string
   const store = useStore();
   const [profile] = useState(() => new CustomerProfile(store));
   useEffect(() => void profile.show(contactId), [contactId]);
-  const { contact } = profile;
-  if (profile.state === "failed")
-    return (
-      <p class="customer-failed">
-        {t("console.customer.failed")}{" "}
-        <button type="button" class="quiet" onClick={() => void profile.load()}>
-          {t("common.tryAgain")}
-        </button>
-      </p>
-    );
+  const { lastMessage } = store.conversation ?? {};
+  const asked = lastMessage?.senderType === "customer" && lastMessage.messageId;
+  useEffect(() => void profile.refreshPages(), [conversationId, asked]);
+  const { contact, pages } = profile;
+  if (profile.state === "failed") return <Failed onRetry={() => profile.load()} />;
   if (!contact) return <div aria-busy="true" />;
   const earlier = profile.earlier.filter(({ id }) => id !== conversationId);
   return (
@@ -43,11 +38,22 @@ export function CustomerPanel({ contactId, conversationId }: { contactId: string
       </dl>
       <Attributes contact={contact} profile={profile} />
       <Notes contact={contact} profile={profile} />
-      {profile.pages.length > 0 && <Pages profile={profile} />}
+      {pages ? pages.length > 0 && <Pages pages={pages} /> : <Failed onRetry={() => profile.refreshPages()} />}
       {earlier.length > 0 && (
         <Earlier key={conversationId} conversations={earlier} conversationId={conversationId} profile={profile} />
       )}
     </div>
+  );
+}
+
+function Failed({ onRetry }: { onRetry: () => Promise<void> }) {
+  return (
+    <p class="customer-failed">
+      {t("console.customer.failed")}{" "}
+      <button type="button" class="quiet" onClick={() => void onRetry()}>
+        {t("common.tryAgain")}
+      </button>
+    </p>
   );
 }
 

@@ -6,6 +6,7 @@ import {
   etagOf,
   type PageVisit,
   ProblemError,
+  type RestClient,
   type Conversation as Summary,
 } from "@hummdesk/client/rest";
 import { restOf } from "../state/rest";
@@ -75,12 +76,20 @@ function typed({ type, value }: Attribute): string | number | boolean {
   return type === "yesNo" ? value === "true" : value;
 }
 
+// Null if they could not be loaded; none of a contact that was erased.
+function pagesOf(rest: RestClient, contactId: string): Promise<PageVisit[] | null> {
+  return rest.listContactPages(contactId).then(
+    ({ pages }) => pages,
+    (failure) => (failure instanceof ProblemError && failure.status === 404 ? [] : null),
+  );
+}
+
 type Saved = "stored" | "changed" | "failed";
 
 export class CustomerProfile {
   contact: Contact | null = null;
   earlier: Summary[] = [];
-  pages: PageVisit[] = [];
+  pages: PageVisit[] | null = []; // null if they could not be loaded
   state: "loading" | "ready" | "failed" = "loading";
   private contactId = "";
   private saving: Promise<unknown> = Promise.resolve();
@@ -109,16 +118,26 @@ export class CustomerProfile {
     store.changed();
     try {
       const rest = await restOf(store.credentials);
-      const [contact, page, { pages }] = await Promise.all([
+      const [contact, page, pages] = await Promise.all([
         rest.getContact(contactId),
         rest.listConversations({ contactId, limit: MOST_EARLIER }),
-        rest.listContactPages(contactId).catch(() => ({ pages: [] })), // the profile is shown without them
+        pagesOf(rest, contactId),
       ]);
       if (contactId !== this.contactId) return;
       Object.assign(this, { contact, earlier: page.conversations, pages, state: "ready" });
     } catch {
       if (contactId === this.contactId) this.state = "failed";
     }
+    store.changed();
+  }
+
+  // Load the pages again: no event reports them. Does nothing before the profile is loaded.
+  async refreshPages(): Promise<void> {
+    const { contactId, store } = this;
+    if (this.state !== "ready") return;
+    const pages = await pagesOf(await restOf(store.credentials), contactId);
+    if (contactId !== this.contactId || this.state !== "ready") return;
+    this.pages = pages;
     store.changed();
   }
 
