@@ -119,7 +119,7 @@ def _parameters(request: CompletionRequest) -> dict[str, Any]:
 
 
 def _batch_answer(line: MessageBatchIndividualResponse) -> BatchAnswer:
-    """Read one answer. One that does not follow the protocol does not spoil the others."""
+    """Read one answer. One that does not follow the protocol does not affect the others."""
     result = line.result
     try:
         if result.type == "succeeded":

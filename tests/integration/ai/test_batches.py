@@ -61,7 +61,7 @@ async def test_stored_request_restores_placeholders_and_quotes(api: FakeApi, mod
     assert (call.outcome, call.seconds) == ("ok", 0.0)
 
 
-async def test_answer_that_follows_no_protocol_spoils_no_other(api: FakeApi, model: ExternalModel) -> None:
+async def test_answer_that_follows_no_protocol_does_not_affect_the_others(api: FakeApi, model: ExternalModel) -> None:
     bodies: list[dict[str, Any]] = []
 
     def behave(body: dict[str, Any]) -> dict[str, Any]:

@@ -68,7 +68,7 @@ async def test_pages_of_another_account_are_not_found(account: Account, foreign:
         assert answer.status == 404
 
 
-async def test_nothing_is_recorded_unless_the_account_wants_it(account: Account) -> None:
+async def test_visits_are_recorded_only_if_the_account_has_enabled_it(account: Account) -> None:
     customer = await account.connect("customer")
     await visit(customer, "/boots")  # no setting, no origin
     await record(account, showTeam=True)
