@@ -19,8 +19,8 @@ NUMBER = 3
 MESSAGES = 5000
 KEYS = "The parcel has left our house this morning."
 ROUNDS = 3
-LIMIT = 3.0
-"""Of the time of a key in a long conversation, as a multiple of that in a short one: 1.6 to 2.1 in five runs."""
+FRAME_MS = 16
+"""Limit of the processor time of a key: a frame at 60 Hz. It is 6 to 9 ms, in a short conversation 5 to 8 ms."""
 SWITCHES = 200
 GROWTH = 1.1
 
@@ -88,13 +88,10 @@ async def metrics(session: CDPSession) -> dict[str, float]:
     return {one["name"]: one["value"] for one in found["metrics"]}
 
 
-async def test_time_of_a_key_in_conversation_of_5000_messages_is_a_small_multiple_of_that_in_a_short_one(
+async def test_key_in_conversation_of_5000_messages_takes_less_than_a_frame(
     console: ConsolePage, long_account: DemoAccount
 ) -> None:
-    """Processor time of the page's thread from a key to its frame, since the machine of a test may stand still.
-
-    A frame has 16 ms. The times depend on the processor, and are printed; their ratio does not.
-    """
+    """Processor time of the page's thread from a key to its frame, since the machine of a test may stand still."""
     conversation, short = long_account.conversations[:2]
     async with await psycopg.AsyncConnection.connect(long_account.settings.postgres) as connection:
         await connection.execute(ADD_MESSAGES, {"conversation": conversation, "messages": MESSAGES})
@@ -108,7 +105,7 @@ async def test_time_of_a_key_in_conversation_of_5000_messages_is_a_small_multipl
     assert await console.page.evaluate(LOAD_ALL) == MESSAGES
     many = await rounds_ms(console, session)
     print(f"p95 of a key, processor time in ms, by round: {few}, with {MESSAGES} messages {many}")
-    assert min(many) <= LIMIT * min(few), (few, many)
+    assert min(many) <= FRAME_MS, (few, many)
 
 
 async def rounds_ms(console: ConsolePage, session: CDPSession) -> list[float]:

@@ -27,7 +27,12 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
   const change = (more: Partial<Composition>) => store.compose(conversationId, more);
   const suggestions = useSuggestions(field, store.conversation?.customer.name ?? "", composition.isNote);
 
-  useLayoutEffect(() => fit(field.current), [composition.text, conversationId]);
+  useLayoutEffect(() => fit(field.current), [composition.text, composition.isNote, conversationId]);
+  useLayoutEffect(() => {
+    const onResize = () => fit(field.current);
+    window.addEventListener("resize", onResize);
+    return () => window.removeEventListener("resize", onResize);
+  }, []);
 
   const send = (isLast = false) => {
     const text = contentOf(composition);
@@ -73,31 +78,33 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
           )}
         </fieldset>
         {suggestions.list}
-        <textarea
-          ref={field}
-          aria-autocomplete="list"
-          {...suggestions.attributes}
-          id="composer"
-          dir="auto"
-          rows={2}
-          value={composition.text}
-          placeholder={t(composition.isNote ? "console.composer.notePlaceholder" : "console.composer.replyPlaceholder")}
-          aria-label={t(composition.isNote ? "console.composer.privateNote" : "console.composer.reply")}
-          onInput={(event) => {
-            const text = event.currentTarget.value;
-            change({ text, seenSeq: thread.history.lastSeq });
-            noticeUndo(store, conversationId);
-            if (text === "") store.client.stopTyping(conversationId);
-            else store.client.type(conversationId, { isPrivate: store.compositionOf(conversationId).isNote });
-            suggestions.update();
-          }}
-          onBlur={() => {
-            store.client.stopTyping(conversationId);
-            suggestions.close();
-          }}
-          onClick={suggestions.update}
-          onKeyDown={onKeyDown}
-        />
+        <div class="composer-field">
+          <textarea
+            ref={field}
+            aria-autocomplete="list"
+            {...suggestions.attributes}
+            id="composer"
+            dir="auto"
+            rows={2}
+            value={composition.text}
+            placeholder={t(composition.isNote ? "console.composer.notePlaceholder" : "console.composer.replyPlaceholder")}
+            aria-label={t(composition.isNote ? "console.composer.privateNote" : "console.composer.reply")}
+            onInput={(event) => {
+              const text = event.currentTarget.value;
+              change({ text, seenSeq: thread.history.lastSeq });
+              noticeUndo(store, conversationId);
+              if (text === "") store.client.stopTyping(conversationId);
+              else store.client.type(conversationId, { isPrivate: store.compositionOf(conversationId).isNote });
+              suggestions.update();
+            }}
+            onBlur={() => {
+              store.client.stopTyping(conversationId);
+              suggestions.close();
+            }}
+            onClick={suggestions.update}
+            onKeyDown={onKeyDown}
+          />
+        </div>
         <Attachments composition={composition} change={change} />
         <UploadList conversationId={conversationId} />
         <div class="composer-foot">
@@ -129,11 +136,15 @@ function contentOf({ text, attachments }: Composition): string {
   return text.trim() || attachments.map((file) => file.filename).join(", ");
 }
 
-// Fit the height to the text, up to the limit in the style sheet, in a browser that does not by itself.
+// Fit the height to the text, up to the limit in the style sheet. The box around the field is a layout of its own, whose
+// height changes with the number of lines only: a key has the browser lay out the field, and not the conversation above.
 function fit(field: HTMLTextAreaElement | null): void {
-  if (!field || CSS.supports("field-sizing", "content")) return;
-  field.style.height = "auto";
-  field.style.height = `${field.scrollHeight}px`;
+  if (!field?.parentElement) return;
+  if (!CSS.supports("field-sizing", "content")) {
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight}px`;
+  }
+  field.parentElement.style.height = `${field.offsetHeight}px`;
 }
 
 function Attachments({
