@@ -1,4 +1,4 @@
-"""Fitting of the embedded provider to training/examples: `python -m training.fitting` writes weights.npz.
+"""Fitting of the embedded provider to training/examples: `python -m training.fitting` writes weights.npz and letters.npz.
 
 First the projection to embeddings (`projection`), on which a softmax regression for the topic is fitted. The sentiment
 regressions use the centred vectors: the projection removes how a text is phrased. Scope is fitted on the encoder's
@@ -74,7 +74,7 @@ def quantized(arrays: Mapping[str, Vectors]) -> dict[str, NDArray[np.generic]]:
     return stored
 
 
-def write(arrays: Mapping[str, Vectors], path: Path = weights.FILE) -> None:
+def write(arrays: Mapping[str, Vectors], path: Path) -> None:
     with path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **quantized(arrays))
 
@@ -122,4 +122,5 @@ def _labels(examples: Sequence[Example], names: Sequence[str]) -> NDArray[np.int
 
 
 if __name__ == "__main__":
-    write(fit_classifiers() | fit_letter_classifiers() | fit_scope_classifier())
+    write(fit_classifiers() | fit_scope_classifier(), weights.FILE)
+    write(fit_letter_classifiers(), weights.LETTERS_FILE)

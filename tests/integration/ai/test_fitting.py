@@ -29,8 +29,12 @@ ROTATED = {"letter_directions": 0.1, "letter_wholes": 0.1, "letter_sentences": 0
 
 @pytest.fixture(scope="module")
 def shipped() -> Iterator[Mapping[str, NDArray[Any]]]:
-    with np.load(weights.FILE, allow_pickle=False) as stored:
-        yield stored
+    with (
+        np.load(weights.FILE, allow_pickle=False) as stored,
+        np.load(weights.LETTERS_FILE, allow_pickle=False) as of_letters,
+    ):
+        assert all(name.startswith("letter_") for name in of_letters)
+        yield {**stored, **of_letters}
 
 
 @pytest.mark.parametrize(
