@@ -12,6 +12,8 @@ import click
 import uvloop
 
 from bench import history
+from bench.capacity import FIGURES as CAPACITY
+from bench.capacity import many_connections
 from bench.connections import connections, connects_one_by_one, idle
 from bench.fanout import fan_out, many_receivers, two_processes
 from bench.history import Newest
@@ -36,6 +38,7 @@ STUDIES: dict[Callable[[Bench], Awaitable[Round]], tuple[str, ...]] = {
     idle: ("P14",),
     startup: ("P15", "P15b"),
     cost: ("P16",),
+    many_connections: CAPACITY,
 }
 IGNORED_BY_UVLOOP = ("user", "group", "extra_groups")
 
@@ -56,7 +59,7 @@ def _parse_peers(_context: click.Context, _option: click.Parameter, names: str) 
 
 
 @click.command()
-@click.argument("figures", nargs=-1, metavar="[P1 … P16]", type=click.Choice([figure.name for figure in FIGURES]))
+@click.argument("figures", nargs=-1, metavar="[P1 … P17]", type=click.Choice([figure.name for figure in FIGURES]))
 @click.option("--smoke", is_flag=True, help="A tiny load: verifies in seconds that the benchmarks run.")
 @click.option("--peers", default=",".join(PEERS), show_default=True, callback=_parse_peers, help="Peers to measure.")
 @click.option("--rounds", type=click.IntRange(1), help="Number of rounds; each figure is their median.  [3]")

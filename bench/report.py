@@ -84,6 +84,12 @@ FIGURES = (
     Figure(name="P15", description="seconds from the start of a web process until it is ready", limit=1.2, ratios={}),
     Figure(name="P15b", description="CPU seconds of its imports", limit=0.35, ratios={}),
     Figure(name="P16", description="CPU µs a message, all processes but AI workers", ratios={"node": 0.7}),
+    Figure(name="P17", description="KiB resident a connection, of 18,000", limit=6, ratios={"node": 0.4}),
+    Figure(name="P17b", description="% of a core for the heartbeats of 18,000", limit=10, ratios={"node": 1}),
+    Figure(name="P17c", description="seconds until an event reaches 10,000 of them", limit=0.3, ratios={"node": 1}),
+    Figure(
+        name="P17d", description="ms from send to new_message beside these events, p99", limit=50, ratios={"node": 1}
+    ),
 )
 
 

@@ -26,6 +26,7 @@ class Size:
     seconds: float = 1.5
     receivers: int = 500
     many_receivers: int = 10_000
+    most_receivers: int = 18_000
     connections: int = 2_000
     senders: int = 200
     trials: int = 100
@@ -33,6 +34,8 @@ class Size:
     beside_ai_seconds: float = 30.0
     settle_seconds: float = 1.0
     idle_seconds: float = 10.0
+    heartbeat_seconds: float = 25.0
+    """The interval of the heartbeats of all contenders."""
 
 
 SMOKE = Size(
@@ -40,6 +43,7 @@ SMOKE = Size(
     seconds=0.2,
     receivers=20,
     many_receivers=40,
+    most_receivers=60,
     connections=20,
     senders=8,
     trials=5,
@@ -47,6 +51,7 @@ SMOKE = Size(
     beside_ai_seconds=1.0,
     settle_seconds=0.1,
     idle_seconds=0.2,
+    heartbeat_seconds=0.2,
 )
 
 

@@ -19,7 +19,8 @@ const STORE = `INSERT INTO messages
   (account_id, id, conversation_id, seq, sender_id, sender_type, sender_name, content, content_type, created_at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'text', $9)`;
 
-export async function serveDesk(io, { REDIS_URL, DATABASE_URL, JWT_SECRET }) {
+export async function serveDesk(io, { REDIS_URL, DATABASE_URL, JWT_SECRET, EVENT }) {
+  const [event, payload] = JSON.parse(EVENT);
   const redis = new Redis(REDIS_URL);
   const pool = new pg.Pool({ connectionString: DATABASE_URL, max: CONNECTIONS });
   const jobs = new Queue("ai", { connection: redis });
@@ -50,6 +51,9 @@ export async function serveDesk(io, { REDIS_URL, DATABASE_URL, JWT_SECRET }) {
       await jobs.add("classification", { accountId: account_id, conversationId, messageId });
       io.to(conversation(conversationId)).to(account(account_id)).emit("new_message", stored);
       answer({ ok: true, messageId, conversationId, seq, timestamp });
+    });
+    socket.on("publish", (number) => {
+      for (let count = 0; count < number; count++) io.to(account(account_id)).emit(event, payload);
     });
     socket.emit("authenticated", { userId: id, accountId: account_id, email, role });
   });
