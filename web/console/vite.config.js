@@ -1,8 +1,9 @@
 import { defaultClientConditions, defineConfig } from "vite";
 import { texts } from "../texts/catalogue.js";
+import { twoTransports } from "../transports.js";
 
 export default defineConfig({
-  plugins: [texts("console", "assist", "ops", "settings", "supervisor")],
+  plugins: [texts("console", "extras", "assist", "ops", "settings", "supervisor"), twoTransports()],
   resolve: { conditions: ["hummdesk-source", ...defaultClientConditions] },
   build: {
     outDir: "../../hummdesk/web",

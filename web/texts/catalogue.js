@@ -14,6 +14,7 @@ export const LANGUAGES = ["en", "de"];
 // The prefixes of the keys in each file.
 export const PARTS = {
   console: ["common", "console"],
+  extras: ["extras"],
   assist: ["assist"],
   ops: ["common", "ops"],
   settings: ["settings"],
@@ -29,6 +30,12 @@ const SOURCES = [
   ["console/src/sign-in.tsx", ["common"]],
   ["console/src/state/session.ts", ["common"]],
   ["console/src/assist/", ["assist"]],
+  ["console/src/bulk/", ["common", "console", "extras"]],
+  ["console/src/customer/", ["common", "console", "extras"]],
+  ["console/src/emoji/", ["common", "console", "extras"]],
+  ["console/src/extras/", ["common", "console", "extras"]],
+  ["console/src/photo/", ["common", "console", "extras"]],
+  ["console/src/views/editor.tsx", ["common", "console", "extras"]],
   ["console/src/ops/", ["common", "ops"]],
   ["console/src/settings/", ["common", "console", "settings"]],
   ["console/src/supervisor/", ["common", "console", "settings", "supervisor"]],

@@ -1,8 +1,9 @@
 import { defaultClientConditions, defineConfig } from "vite";
 import { texts } from "../texts/catalogue.js";
+import { twoTransports } from "../transports.js";
 
 export default defineConfig({
-  plugins: [texts("widget")],
+  plugins: [texts("widget"), twoTransports()],
   resolve: { conditions: ["hummdesk-source", ...defaultClientConditions] },
   build: {
     outDir: "../../hummdesk/web",

@@ -5,18 +5,16 @@ import { useEffect } from "preact/hooks";
 import { Icon, type IconName } from "./components/icon";
 import { ConversationPane } from "./conversation";
 import { Details } from "./details";
-import { Help } from "./help";
-import { lazily } from "./lazy";
-import { MentionToast, NotificationSettings } from "./notifications";
+import { Help, NotificationSettings, Transfer, Why } from "./extras-loader";
+import { lazily, loadAll } from "./lazy";
+import { MentionToast } from "./mention-toast";
 import { PageLoader } from "./page-loader";
 import { Palette } from "./palette";
 import { SECTIONS } from "./settings-sections";
 import { Sidebar } from "./sidebar";
 import { StoreContext, useChanges } from "./state/context";
 import type { Notice, Store } from "./state/store";
-import { Transfer } from "./transfer";
 import { UndoToast } from "./undo-toast";
-import { Why } from "./why";
 
 const NOTICES: Record<Exclude<Notice, null>, [IconName, PlainKey]> = {
   connecting: ["clock", "common.connecting"],
@@ -32,6 +30,7 @@ export function App({ store }: { store: Store }) {
   useChanges(store);
   useTitle(store);
   useMarkRead(store);
+  useLoading(store);
   return (
     <StoreContext.Provider value={store}>
       <Banner store={store} />
@@ -117,6 +116,14 @@ function pageName({ settings, supervisor }: Store): string | null {
   if (!settings) return null;
   const section = SECTIONS.find((one) => one === settings[0]);
   return t(section ? `console.settings.${section}` : "console.settings.title");
+}
+
+// Load what is used now and then when the browser has nothing else to do, so that it opens at once.
+function useLoading({ me }: Store): void {
+  const isConnected = me !== null;
+  useEffect(() => {
+    if (isConnected) (window.requestIdleCallback ?? setTimeout)(() => void loadAll());
+  }, [isConnected]);
 }
 
 // Mark messages that arrived while the tab was hidden as read when it becomes visible, if opening marks as read.

@@ -119,7 +119,7 @@ function conversationCommands(store: Store, one: Conversation): Command[] {
     { name: t("console.command.transfer"), keys: "T", run: () => store.showOverlay("transfer") },
     { name: t("console.label.change"), keys: "L", run: () => openMenu("labels") },
     ...(status === "closed" ? [] : [{ name: t("console.snooze.menu"), keys: "S", run: () => openMenu("snooze") }]),
-    { name: t("console.why.title"), run: () => store.showOverlay("why") },
+    { name: t("console.command.why"), run: () => store.showOverlay("why") },
     {
       name: t(store.list.unread.of(id) > 0 ? "console.command.markRead" : "console.command.markUnread"),
       keys: "I",

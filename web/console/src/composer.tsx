@@ -2,20 +2,22 @@
 
 import { t } from "@hummdesk/texts";
 import type { RefObject } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { DraftCard } from "./ai";
 import { AssistMenu } from "./assist-loader";
 import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
 import { formatByKey, formatted, MAX_LENGTH } from "./composing";
+import { AttachLinkForm } from "./extras-loader";
 import { AttachFile, fileTarget, isUploading, UploadList } from "./files";
 import { canUndoInsertion, noticeUndo, undoInsertion } from "./insertion";
 import { lazily } from "./lazy";
-import { attachmentOf, type Composition } from "./state/composition";
+import type { Composition } from "./state/composition";
 import { useComposition, useStore } from "./state/context";
 import { mentionsIn } from "./state/mentions";
 import type { Thread } from "./state/thread";
 import { useSuggestions } from "./suggestions";
+import type { Attachment } from "./types";
 
 const EmojiPicker = lazily(async () => (await import("./emoji/picker")).EmojiPicker);
 
@@ -87,7 +89,9 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
             dir="auto"
             rows={2}
             value={composition.text}
-            placeholder={t(composition.isNote ? "console.composer.notePlaceholder" : "console.composer.replyPlaceholder")}
+            placeholder={t(
+              composition.isNote ? "console.composer.notePlaceholder" : "console.composer.replyPlaceholder",
+            )}
             aria-label={t(composition.isNote ? "console.composer.privateNote" : "console.composer.reply")}
             onInput={(event) => {
               const text = event.currentTarget.value;
@@ -185,42 +189,8 @@ function EmojiButton({ field }: { field: RefObject<HTMLTextAreaElement | null> }
   );
 }
 
-function AttachLink({ add }: { add: (one: Composition["attachments"][number]) => void }) {
-  const [address, setAddress] = useState<string | null>(null);
-  const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    if (address === "") field.current?.focus();
-  }, [address === null]);
-  if (address === null)
-    return <IconButton icon="link" label={t("console.composer.attachByUrl")} onClick={() => setAddress("")} />;
-  const attachment = attachmentOf(address);
-  const attach = () => {
-    if (!attachment) return;
-    add(attachment);
-    setAddress(null);
-  };
-  return (
-    <span class="attach">
-      <input
-        ref={field}
-        type="url"
-        placeholder="https://…"
-        aria-label={t("console.composer.fileUrl")}
-        aria-invalid={address !== "" && !attachment}
-        maxLength={2048}
-        value={address}
-        onInput={(event) => setAddress(event.currentTarget.value)}
-        onKeyDown={(event) => {
-          if (event.key === "Enter") attach();
-          else if (event.key === "Escape") setAddress(null);
-          else return;
-          event.preventDefault();
-        }}
-      />
-      <button type="button" class="quiet" onClick={attach} disabled={!attachment}>
-        {t("console.composer.attach")}
-      </button>
-      <IconButton icon="close" label={t("console.composer.cancelAttachment")} onClick={() => setAddress(null)} />
-    </span>
-  );
+function AttachLink({ add }: { add: (one: Attachment) => void }) {
+  const [isOpen, setOpen] = useState(false);
+  if (isOpen) return <AttachLinkForm add={add} close={() => setOpen(false)} />;
+  return <IconButton icon="link" label={t("console.composer.attachByUrl")} onClick={() => setOpen(true)} />;
 }

@@ -1,5 +1,6 @@
 // Loads the panel of the customer when a conversation is open on a screen that is wide enough to show it.
 
+import { load as loadTexts } from "@hummdesk/texts";
 import { useEffect, useState } from "preact/hooks";
 import type { CustomerPanel } from "./customer/panel";
 
@@ -18,8 +19,8 @@ export function Customer(props: Parameters<typeof CustomerPanel>[0]) {
   }, []);
   useEffect(() => {
     if (!isWide || Loaded) return;
-    import("./customer/panel").then(
-      (module) => {
+    Promise.all([import("./customer/panel"), loadTexts("extras")]).then(
+      ([module]) => {
         Loaded = module.CustomerPanel;
         redraw((n) => n + 1);
       },

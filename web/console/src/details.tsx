@@ -5,7 +5,6 @@ import { Avatar } from "./components/avatar";
 import { Customer } from "./customer-loader";
 import { fullTime, when } from "./format";
 import { useStore } from "./state/context";
-import { WhyButton } from "./why";
 
 export function Details() {
   const store = useStore();
@@ -63,5 +62,14 @@ export function Details() {
         </ul>
       </section>
     </aside>
+  );
+}
+
+function WhyButton() {
+  const store = useStore();
+  return (
+    <button type="button" class="quiet why-button" aria-haspopup="dialog" onClick={() => store.showOverlay("why")}>
+      {t("console.details.why")}
+    </button>
   );
 }

@@ -1,6 +1,6 @@
 // The messages of the open conversation: history on scroll, delivery state, typing, and pending messages.
 
-import type { ErrorReport, PendingMessage } from "@hummdesk/client";
+import type { PendingMessage } from "@hummdesk/client";
 import { language, t } from "@hummdesk/texts";
 import { Fragment, type RefObject } from "preact";
 import { useMemo, useRef } from "preact/hooks";
@@ -8,17 +8,15 @@ import { Moves } from "./activity";
 import { Translation } from "./assist-loader";
 import { Avatar } from "./components/avatar";
 import { EmptyState } from "./components/empty-state";
-import { explain } from "./components/error-text";
 import { Icon } from "./components/icon";
 import { MessageContent } from "./components/message-content";
+import { Refused } from "./extras-loader";
 import { AttachmentLink } from "./files";
 import { clock, day, fullTime, isSameDay, size } from "./format";
-import { insertText } from "./insertion";
 import { OwnMessage } from "./own-message";
 import { useScrolling } from "./scrolling";
 import { type Block, divide, inside, lastMoves, upTo } from "./state/blocks";
-import { useComposition, useStore } from "./state/context";
-import { markdownOf } from "./state/markdown";
+import { useStore } from "./state/context";
 import type { Thread } from "./state/thread";
 import type { Message } from "./types";
 
@@ -274,51 +272,6 @@ function Pending({ message }: { message: PendingMessage }) {
         </span>
       )}
     </article>
-  );
-}
-
-function Refused({ message, refusal }: { message: PendingMessage; refusal: ErrorReport }) {
-  const store = useStore();
-  const missed = (refusal.details?.missed ?? []) as Message[];
-  const isConflict = refusal.code === "CONFLICT";
-  const { conversationId, content, contentType = "text", attachments = [] } = message;
-  const composition = useComposition(conversationId);
-  const isWriting = composition.text.trim() !== "" || composition.attachments.length > 0;
-  const edit = () => {
-    store.client.outbox.discard(message.clientMessageId);
-    const seenSeq = store.threads.get(conversationId)?.history.lastSeq ?? 0;
-    insertText(store, conversationId, markdownOf({ content, contentType }), { attachments, seenSeq });
-  };
-  return (
-    <div class="conflict" role="alert">
-      <p class="conflict-text">
-        <Icon name="warn" /> {isConflict ? t("console.messages.conflict") : explain(refusal)}
-      </p>
-      {missed.map((one) => (
-        <blockquote key={one.seq} dir="auto">
-          <strong>{one.senderName}</strong> <MessageContent message={one} />
-        </blockquote>
-      ))}
-      <div class="buttons">
-        <button type="button" class="secondary" onClick={() => store.client.outbox.resend(message)}>
-          {t(isConflict ? "console.messages.sendAnyway" : "common.tryAgain")}
-        </button>
-        {isConflict && (
-          <button
-            type="button"
-            class="secondary"
-            disabled={isWriting}
-            title={isWriting ? t("console.messages.editBusy") : undefined}
-            onClick={edit}
-          >
-            {t("console.messages.edit")}
-          </button>
-        )}
-        <button type="button" class="quiet" onClick={() => store.client.outbox.discard(message.clientMessageId)}>
-          {t("console.messages.discard")}
-        </button>
-      </div>
-    </div>
   );
 }
 

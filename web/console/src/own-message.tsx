@@ -3,9 +3,8 @@
 import { t } from "@hummdesk/texts";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Menu } from "./components/menu";
-import { formatted, MAX_LENGTH } from "./composing";
+import { MessageEditor, Withdrawal } from "./extras-loader";
 import { useStore } from "./state/context";
-import { markdownOf } from "./state/markdown";
 import type { Store } from "./state/store";
 import type { Message } from "./types";
 
@@ -22,7 +21,7 @@ export function OwnMessage({ message }: { message: Message }) {
     setMode(null);
   };
   if (message.erased) return null;
-  if (mode === "edit") return <Editor message={message} close={close} />;
+  if (mode === "edit") return <MessageEditor message={message} close={close} />;
   if (mode === "withdraw") return <Withdrawal message={message} close={close} />;
   if (!isChangeable(store, message)) return null;
   const choose = (chosen: "edit" | "withdraw") => {
@@ -43,94 +42,6 @@ export function OwnMessage({ message }: { message: Message }) {
       </Menu>
     </div>
   );
-}
-
-function Editor({ message, close }: { message: Message; close: () => void }) {
-  const store = useStore();
-  const before = markdownOf(message);
-  const [text, setText] = useState(before);
-  const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => field.current?.focus(), []);
-  const trimmed = text.trim();
-  const [isBusy, setBusy] = useState(false);
-  const isUnfit = isBusy || trimmed === "" || trimmed.length > MAX_LENGTH;
-  const save = async () => {
-    if (isUnfit) return;
-    setBusy(true);
-    if (trimmed === before.trim() || (await edit(store, message, trimmed))) close();
-    else setBusy(false);
-  };
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === "Escape" && text === before) close();
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    void save();
-  };
-  return (
-    <div class="message-change">
-      <textarea
-        ref={field}
-        dir="auto"
-        rows={3}
-        value={text}
-        aria-label={t("console.message.editLabel")}
-        onInput={(event) => setText(event.currentTarget.value)}
-        onKeyDown={onKeyDown}
-      />
-      <div class="buttons">
-        <button type="button" class="primary" disabled={isUnfit} onClick={() => void save()}>
-          {t("console.message.save")}
-        </button>
-        <button type="button" class="quiet" onClick={close}>
-          {t("common.cancel")}
-        </button>
-      </div>
-    </div>
-  );
-}
-
-function Withdrawal({ message, close }: { message: Message; close: () => void }) {
-  const store = useStore();
-  const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => button.current?.focus(), []);
-  const [isBusy, setBusy] = useState(false);
-  const withdraw = async () => {
-    const { conversationId, messageId } = message;
-    setBusy(true);
-    await store.attempt(async () => {
-      await store.client.request("withdraw_message", { conversationId, messageId });
-    });
-    close();
-  };
-  return (
-    <fieldset class="message-change" aria-label={t("console.message.withdrawQuestion")} onKeyDown={onEscape(close)}>
-      <p>{t("console.message.withdrawQuestion")}</p>
-      <div class="buttons">
-        <button type="button" class="secondary danger" ref={button} disabled={isBusy} onClick={() => void withdraw()}>
-          {t("console.message.withdraw")}
-        </button>
-        <button type="button" class="quiet" onClick={close}>
-          {t("common.cancel")}
-        </button>
-      </div>
-    </fieldset>
-  );
-}
-
-// The key would close the conversation, too.
-function onEscape(close: () => void) {
-  return (event: KeyboardEvent) => {
-    if (event.key !== "Escape") return;
-    event.stopPropagation();
-    close();
-  };
-}
-
-function edit(store: Store, message: Message, text: string): Promise<boolean> {
-  const { conversationId, messageId } = message;
-  return store.attempt(async () => {
-    await store.client.request("edit_message", { conversationId, messageId, ...formatted(text) });
-  });
 }
 
 function isChangeable(store: Store, { timestamp }: Message): boolean {

@@ -5,7 +5,8 @@ import { load } from "./load.mjs";
 
 const { completionAt, matching } = await load("console/src/state/completion.ts");
 const { fillSlots } = await load("console/src/state/slots.ts");
-const { htmlOf, markdownOf, toggleMark } = await load("console/src/state/markdown.ts");
+const { htmlOf, toggleMark } = await load("console/src/state/markdown.ts");
+const { markdownOf } = await load("console/src/extras/markdown-source.ts");
 const { Undo } = await load("console/src/state/undo.ts");
 
 const completed = (text) => completionAt(text, text.length, "/@");

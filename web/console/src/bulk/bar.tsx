@@ -16,21 +16,21 @@ export function BulkBar() {
   const count = selection.selected.length;
   if (count === 0) return null;
   return (
-    <fieldset class="bulk-bar" aria-label={t("console.bulk.label")}>
-      <strong role="status">{t("console.bulk.count", { count })}</strong>
-      <Menu class="pill" label={t("console.bulk.assign")} choices={assignees(store)}>
+    <fieldset class="bulk-bar" aria-label={t("extras.bulk.label")}>
+      <strong role="status">{t("extras.bulk.count", { count })}</strong>
+      <Menu class="pill" label={t("extras.bulk.assign")} choices={assignees(store)}>
         <Icon name="person" />
       </Menu>
       {store.inbox.activeLabels.length > 0 && (
-        <Menu class="pill" label={t("console.bulk.labels")} choices={labels(store)}>
+        <Menu class="pill" label={t("extras.bulk.labels")} choices={labels(store)}>
           {t("console.label.menu")}
         </Menu>
       )}
-      <Menu class="pill" label={t("console.bulk.snooze")} choices={snoozes(store)}>
+      <Menu class="pill" label={t("extras.bulk.snooze")} choices={snoozes(store)}>
         <Icon name="clock" />
       </Menu>
       <button type="button" class="pill" onClick={() => void selection.apply({ status: "closed" })}>
-        {t("console.bulk.close")}
+        {t("extras.bulk.close")}
       </button>
       <IconButton icon="close" label={t("console.bulk.clear")} onClick={() => selection.clear()} />
     </fieldset>

@@ -49,38 +49,38 @@ export function AttributesForm({ contact, profile, close }: Props) {
     else setFault(result);
   };
   return (
-    <form class="attributes" aria-label={t("console.customer.attributes")} onSubmit={(event) => void submit(event)}>
-      <h3 class="overline">{t("console.customer.attributes")}</h3>
+    <form class="attributes" aria-label={t("extras.customer.attributes")} onSubmit={(event) => void submit(event)}>
+      <h3 class="overline">{t("extras.customer.attributes")}</h3>
       {rows.map((row, n) => (
-        <fieldset key={String(n)} aria-label={row.name || t("console.customer.newAttribute")}>
+        <fieldset key={String(n)} aria-label={row.name || t("extras.customer.newAttribute")}>
           <input
-            aria-label={t("console.customer.name")}
-            placeholder={t("console.customer.name")}
+            aria-label={t("extras.customer.name")}
+            placeholder={t("extras.customer.name")}
             maxLength={100}
             value={row.name}
             onInput={(event) => change(n, { name: event.currentTarget.value })}
           />
           <select
-            aria-label={t("console.customer.type")}
+            aria-label={t("extras.customer.type")}
             value={row.type}
             onChange={(event) => change(n, { type: event.currentTarget.value as AttributeType })}
           >
             {TYPES.map((type) => (
               <option key={type} value={type}>
-                {t(`console.customer.types.${type}`)}
+                {t(`extras.customer.types.${type}`)}
               </option>
             ))}
           </select>
           <Value row={row} change={(value) => change(n, { value })} />
           <IconButton
             icon="close"
-            label={t("console.customer.remove")}
+            label={t("extras.customer.remove")}
             onClick={() => setRows(rows.filter((_, index) => index !== n))}
           />
         </fieldset>
       ))}
       <button type="button" class="quiet" onClick={() => setRows([...rows, EMPTY])}>
-        {t("console.customer.addAttribute")}
+        {t("extras.customer.addAttribute")}
       </button>
       {meanwhile.length > 0 && (
         <Meanwhile>
@@ -94,7 +94,7 @@ export function AttributesForm({ contact, profile, close }: Props) {
       {fault && <Fault fault={fault} profile={profile} onReread={() => setFault(null)} />}
       <div class="buttons">
         <button type="submit" class="primary">
-          {t("console.customer.save")}
+          {t("extras.customer.save")}
         </button>
         <button type="button" class="quiet" onClick={close}>
           {t("common.cancel")}
@@ -105,7 +105,7 @@ export function AttributesForm({ contact, profile, close }: Props) {
 }
 
 function Value({ row, change }: { row: Attribute; change: (value: string) => void }) {
-  const label = t("console.customer.value");
+  const label = t("extras.customer.value");
   if (row.type === "yesNo")
     return (
       <input

@@ -30,27 +30,27 @@ export function Earlier({ conversations, conversationId, profile }: Props) {
     store.open(intoConversationId);
   };
   return (
-    <section aria-label={t("console.customer.conversations")}>
-      <h3 class="overline">{t("console.customer.conversations")}</h3>
+    <section aria-label={t("extras.customer.conversations")}>
+      <h3 class="overline">{t("extras.customer.conversations")}</h3>
       <ul class="plain">
         {conversations.map((one) => (
           <li key={one.id}>
             <PageLink href={store.pathOf(one.id)} class="customer-conversation">
-              <span dir="auto">{one.subject ?? t("console.customer.noSubject")}</span>
+              <span dir="auto">{one.subject ?? t("extras.customer.noSubject")}</span>
               <small>
                 {t(`common.status.${one.status}`)} · {when(one.updatedAt)}
               </small>
             </PageLink>
             {isMergeable && !one.continuedIn && chosen !== one.id && (
               <button type="button" class="quiet" onClick={() => choose(one.id)}>
-                {t("console.merge.begin")}
+                {t("extras.merge.begin")}
               </button>
             )}
             {chosen === one.id && (
               <p class="merge-question">
-                {t("console.merge.question")}{" "}
+                {t("extras.merge.question")}{" "}
                 <button type="button" class="secondary" ref={question} onClick={() => void merge(one.id)}>
-                  {t("console.merge.confirm")}
+                  {t("extras.merge.confirm")}
                 </button>{" "}
                 <button type="button" class="quiet" onClick={() => choose(null)}>
                   {t("common.cancel")}

@@ -6,8 +6,8 @@ import { fullTime, when } from "../format";
 
 export function Pages({ pages }: { pages: PageVisit[] }) {
   return (
-    <section aria-label={t("console.customer.pages")}>
-      <h3 class="overline">{t("console.customer.pages")}</h3>
+    <section aria-label={t("extras.customer.pages")}>
+      <h3 class="overline">{t("extras.customer.pages")}</h3>
       <ul class="plain customer-pages">
         {pages.map(({ url, title, visitedAt }) => (
           <li key={visitedAt + url}>

@@ -29,11 +29,11 @@ export function CustomerPanel({ contactId, conversationId }: { contactId: string
       <dl>
         {contact.externalId && (
           <>
-            <dt>{t("console.customer.externalId")}</dt>
+            <dt>{t("extras.customer.externalId")}</dt>
             <dd>{contact.externalId}</dd>
           </>
         )}
-        <dt>{t("console.customer.since")}</dt>
+        <dt>{t("extras.customer.since")}</dt>
         <dd>{fullTime(contact.createdAt)}</dd>
       </dl>
       <Attributes contact={contact} profile={profile} />
@@ -49,7 +49,7 @@ export function CustomerPanel({ contactId, conversationId }: { contactId: string
 function Failed({ onRetry }: { onRetry: () => Promise<void> }) {
   return (
     <p class="customer-failed">
-      {t("console.customer.failed")}{" "}
+      {t("extras.customer.failed")}{" "}
       <button type="button" class="quiet" onClick={() => void onRetry()}>
         {t("common.tryAgain")}
       </button>
@@ -71,8 +71,8 @@ function Attributes({ contact, profile }: Props) {
       <AttributesForm key={contact.createdAt} contact={contact} profile={profile} close={() => setEditing(false)} />
     );
   return (
-    <section aria-label={t("console.customer.attributes")}>
-      <h3 class="overline">{t("console.customer.attributes")}</h3>
+    <section aria-label={t("extras.customer.attributes")}>
+      <h3 class="overline">{t("extras.customer.attributes")}</h3>
       {entries.length > 0 && (
         <dl>
           {entries.map(([name, value]) => (
@@ -85,7 +85,7 @@ function Attributes({ contact, profile }: Props) {
       )}
       {store.canReply && (
         <button type="button" class="quiet" onClick={() => setEditing(true)}>
-          {t(entries.length > 0 ? "console.customer.editAttributes" : "console.customer.addAttribute")}
+          {t(entries.length > 0 ? "extras.customer.editAttributes" : "extras.customer.addAttribute")}
         </button>
       )}
     </section>
@@ -93,7 +93,7 @@ function Attributes({ contact, profile }: Props) {
 }
 
 export function shown(value: unknown): string {
-  if (typeof value === "boolean") return t(value ? "console.customer.yes" : "console.customer.no");
+  if (typeof value === "boolean") return t(value ? "extras.customer.yes" : "extras.customer.no");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
@@ -116,8 +116,8 @@ function Notes({ contact, profile }: Props) {
   };
   if (!store.canReply && !contact.notes) return null;
   return (
-    <section aria-label={t("console.customer.notes")}>
-      <h3 class="overline">{t("console.customer.notes")}</h3>
+    <section aria-label={t("extras.customer.notes")}>
+      <h3 class="overline">{t("extras.customer.notes")}</h3>
       {unsaved && unsaved.base !== stored && (
         <Meanwhile>
           <p dir="auto">{stored}</p>
@@ -128,15 +128,15 @@ function Notes({ contact, profile }: Props) {
         dir="auto"
         maxLength={10_000}
         readOnly={!store.canReply}
-        aria-label={t("console.customer.notes")}
-        placeholder={t("console.customer.notesHint")}
+        aria-label={t("extras.customer.notes")}
+        placeholder={t("extras.customer.notesHint")}
         value={text}
         onInput={(event) => write(event.currentTarget.value, unsaved?.base ?? stored)}
         onKeyDown={(event) => event.key === "Escape" && event.currentTarget.blur()}
       />
       {text !== stored && (
         <button type="button" class="secondary" onClick={() => void save()}>
-          {t("console.customer.save")}
+          {t("extras.customer.save")}
         </button>
       )}
       {fault && <Fault fault={fault} profile={profile} onReread={() => setFault(null)} />}
@@ -148,7 +148,7 @@ function Notes({ contact, profile }: Props) {
 export function Meanwhile({ children }: { children: ComponentChildren }) {
   return (
     <blockquote class="meanwhile" role="status">
-      <strong>{t("console.customer.meanwhile")}</strong>
+      <strong>{t("extras.customer.meanwhile")}</strong>
       {children}
     </blockquote>
   );
@@ -167,10 +167,10 @@ export function Fault({ fault, profile, onReread }: FaultProps) {
   };
   return (
     <p class="error" role="alert">
-      <Icon name="warn" /> {t(fault === "changed" ? "console.customer.changed" : "console.customer.notSaved")}{" "}
+      <Icon name="warn" /> {t(fault === "changed" ? "extras.customer.changed" : "extras.customer.notSaved")}{" "}
       {fault === "changed" && (
         <button type="button" class="quiet" onClick={() => void reread()}>
-          {t("console.customer.reload")}
+          {t("extras.customer.reload")}
         </button>
       )}
     </p>

@@ -35,7 +35,7 @@ export function EmojiPicker({ close, choose }: { close: () => void; choose: (emo
     });
   }, []);
   const shown = useMemo(
-    () => (text.trim() ? matching(groups, text) : recent.before(groups, t("console.emoji.recent"))),
+    () => (text.trim() ? matching(groups, text) : recent.before(groups, t("extras.emoji.recent"))),
     [groups, text],
   );
   const options = () => [...(list.current?.querySelectorAll<HTMLElement>("[role=option]") ?? [])];
@@ -73,8 +73,8 @@ export function EmojiPicker({ close, choose }: { close: () => void; choose: (emo
           aria-expanded="true"
           aria-controls="emoji-list"
           aria-activedescendant={shown.length > 0 ? optionId(shown, selected) : undefined}
-          aria-label={t("console.emoji.search")}
-          placeholder={t("console.emoji.search")}
+          aria-label={t("extras.emoji.search")}
+          placeholder={t("extras.emoji.search")}
           value={text}
           onInput={(event) => {
             setText(event.currentTarget.value);
@@ -95,7 +95,7 @@ export function EmojiPicker({ close, choose }: { close: () => void; choose: (emo
       </div>
       {shown.length === 0 && (
         <p class="palette-none" role="status">
-          {t(groups.length > 0 ? "console.emoji.none" : "console.emoji.loading")}
+          {t(groups.length > 0 ? "extras.emoji.none" : "extras.emoji.loading")}
         </p>
       )}
     </Dialog>

@@ -17,7 +17,7 @@ export function PhotoDialog({ close }: { close: () => void }) {
   if (!ownAgent) return null;
   return (
     <Dialog label={t("console.photo.title")} close={close} class="photo-dialog">
-      <p>{t("console.photo.lead")}</p>
+      <p>{t("extras.photo.lead")}</p>
       <PhotoForm userId={ownAgent.agentId} name={ownAgent.name} />
       <button type="button" class="secondary" onClick={close}>
         {t("common.close")}
@@ -42,7 +42,7 @@ export function PhotoForm({ userId, name }: { userId: string; name: string }) {
     <div class="photo-form">
       <Avatar name={name} photo={photo} />
       <button type="button" class="secondary" disabled={isBusy} onClick={() => field.current?.click()}>
-        {t("console.photo.choose")}
+        {t("extras.photo.choose")}
       </button>
       <input
         ref={field}
@@ -58,7 +58,7 @@ export function PhotoForm({ userId, name }: { userId: string; name: string }) {
       />
       {photo && (
         <button type="button" class="quiet" disabled={isBusy} onClick={() => void change(undefined)}>
-          {t("console.photo.remove")}
+          {t("extras.photo.remove")}
         </button>
       )}
     </div>

@@ -1,7 +1,5 @@
-// Markdown of agents, to the elements that messages may have, and back for editing. Everything else stays text: the
-// server sanitizes the result, and clients check it again.
-
-import { type Part, partsOf } from "@hummdesk/client";
+// Markdown of agents, to the elements that messages may have. Everything else stays text: the server sanitizes the
+// result, and clients check it again.
 
 const ESCAPED: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
@@ -27,7 +25,6 @@ const MARK = new RegExp(
   ].join("|"),
   "gu",
 );
-const MARKS: Record<string, string> = { b: "**", strong: "**", i: "*", em: "*", code: "`" };
 
 // The HTML of a text with Markdown; null if there is nothing to format.
 export function htmlOf(text: string): string | null {
@@ -53,11 +50,6 @@ export function htmlOf(text: string): string | null {
     blocks.push(kind.wrap(block));
   }
   return isFormatted ? blocks.join("") : null;
-}
-
-// The Markdown of a message's content.
-export function markdownOf(message: Parameters<typeof partsOf>[0]): string {
-  return message.contentType === "html" ? partsOf(message).map(sourceOf).join("").trim() : message.content;
 }
 
 export interface Edit {
@@ -106,20 +98,4 @@ function inlineOf(line: string): string {
 
 function escaped(text: string): string {
   return text.replace(/[&<>"]/g, (letter) => ESCAPED[letter] as string);
-}
-
-function sourceOf(part: Part): string {
-  if (typeof part === "string") return part;
-  const inside = part.parts.map(sourceOf).join("");
-  if (part.tag === "br") return "\n";
-  if (part.tag === "a") return part.href === inside ? inside : `[${inside}](${part.href})`;
-  if (part.tag === "blockquote") return `\n${inside.replace(/^/gm, "> ")}\n`;
-  if (part.tag === "ul" || part.tag === "ol") {
-    const items = part.parts.filter((item) => typeof item !== "string");
-    const bullet = (n: number) => (part.tag === "ol" ? `${n + 1}.` : "-");
-    return `\n${items.map((item, n) => `${bullet(n)} ${sourceOf(item)}`).join("\n")}\n`;
-  }
-  if (part.tag === "p") return `${inside}\n\n`;
-  const mark = MARKS[part.tag] ?? "";
-  return mark + inside + mark;
 }

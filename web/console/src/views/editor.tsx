@@ -55,7 +55,7 @@ export function ViewEditor({ close }: { close: () => void }) {
   };
   const choose = <Name extends keyof Criteria>(one: Name, options: Option[]) => (
     <Select
-      label={t(`console.views.${one as "status"}`)}
+      label={t(`extras.views.${one as "status"}`)}
       value={String(filter[one] ?? "")}
       options={options}
       change={(value) => setFilter(changed(filter, one, value))}
@@ -72,7 +72,7 @@ export function ViewEditor({ close }: { close: () => void }) {
       >
         <h2>{title}</h2>
         <label>
-          {t("console.views.name")}
+          {t("extras.views.name")}
           <input
             type="text"
             required
@@ -88,7 +88,7 @@ export function ViewEditor({ close }: { close: () => void }) {
             named(STATUSES, (one) => t(`common.status.${one}`)),
           )}
           <Select
-            label={t("console.views.assignee")}
+            label={t("extras.views.assignee")}
             value={assigneeOf(filter)}
             options={assignees(store)}
             change={(value) => setFilter(withAssignee(filter, value))}
@@ -110,16 +110,16 @@ export function ViewEditor({ close }: { close: () => void }) {
             named(keysOf(store.categories), (one) => categoryName(store.categories, one)),
           )}
           {choose("snoozed", [
-            { value: "true", label: t("console.views.isSnoozed") },
-            { value: "false", label: t("console.views.isNotSnoozed") },
+            { value: "true", label: t("extras.views.isSnoozed") },
+            { value: "false", label: t("extras.views.isNotSnoozed") },
           ])}
           {choose("sort", [
-            { value: "activity", label: t("console.views.byActivity") },
+            { value: "activity", label: t("extras.views.byActivity") },
             { value: "waiting", label: t("console.list.byWaiting") },
           ])}
         </div>
         <label>
-          {t("console.views.search")}
+          {t("extras.views.search")}
           <input
             type="text"
             maxLength={MAX_SEARCH}
@@ -131,7 +131,7 @@ export function ViewEditor({ close }: { close: () => void }) {
         {!view && store.isAdmin && (
           <label class="check">
             <input type="checkbox" checked={shared} onChange={(event) => setShared(event.currentTarget.checked)} />
-            {t("console.views.shared")}
+            {t("extras.views.shared")}
           </label>
         )}
         {error && (
@@ -141,11 +141,11 @@ export function ViewEditor({ close }: { close: () => void }) {
         )}
         <div class="buttons">
           <button type="submit" class="primary" disabled={isBusy || name.trim() === ""}>
-            {t("console.views.submit")}
+            {t("extras.views.submit")}
           </button>
           {view && (
             <button type="button" class="secondary" disabled={isBusy} onClick={() => void run(remove)}>
-              {t("console.views.remove")}
+              {t("extras.views.remove")}
             </button>
           )}
           <button type="button" class="quiet" onClick={close}>
@@ -162,7 +162,7 @@ function Select(props: { label: string; value: string; options: Option[]; change
     <label>
       {props.label}
       <select value={props.value} onChange={(event) => props.change(event.currentTarget.value)}>
-        <option value="">{t("console.views.any")}</option>
+        <option value="">{t("extras.views.any")}</option>
         {props.options.map(({ value, label }) => (
           <option key={value} value={value}>
             {label}
@@ -179,7 +179,7 @@ const named = <Value extends string>(values: readonly Value[], labelOf: (value: 
 function assignees(store: Store): Option[] {
   const others = [...store.agents.values()].map(({ agentId, name }) => ({ value: AGENT + agentId, label: name }));
   return [
-    { value: "mine", label: t("console.views.mine") },
+    { value: "mine", label: t("extras.views.mine") },
     { value: "unassigned", label: store.nameOf(undefined) },
     ...others.sort((a, b) => a.label.localeCompare(b.label)),
   ];

@@ -3,29 +3,20 @@
 import { type Decision, RequestError } from "@hummdesk/client";
 import { languageName, list, t } from "@hummdesk/texts";
 import { useEffect, useState } from "preact/hooks";
-import { knownName } from "./categories";
-import { Dialog } from "./components/dialog";
-import { fullTime } from "./format";
-import { useStore } from "./state/context";
-import type { Store } from "./state/store";
+import { knownName } from "../categories";
+import { Dialog } from "../components/dialog";
+import { fullTime } from "../format";
+import { useStore } from "../state/context";
+import type { Store } from "../state/store";
 
 type Candidate = Decision["candidates"][number];
-
-export function WhyButton() {
-  const store = useStore();
-  return (
-    <button type="button" class="quiet why-button" aria-haspopup="dialog" onClick={() => store.showOverlay("why")}>
-      {t("console.why.button")}
-    </button>
-  );
-}
 
 export function Why({ close }: { close: () => void }) {
   const { openId, conversation } = useStore();
   if (!openId || !conversation) return null;
   return (
-    <Dialog label={t("console.why.title")} close={close} class="why">
-      <h2>{t("console.why.title")}</h2>
+    <Dialog label={t("console.command.why")} close={close} class="why">
+      <h2>{t("console.command.why")}</h2>
       <Reason conversationId={openId} assignedTo={conversation.assignedTo} />
       <form method="dialog">
         <button type="submit" class="secondary">
@@ -50,14 +41,14 @@ function Reason({ conversationId, assignedTo }: { conversationId: string; assign
       isCurrent = false;
     };
   }, [store, conversationId, lastMove]);
-  if (found === null) return <p role="status">{t("console.why.loading")}</p>;
+  if (found === null) return <p role="status">{t("extras.why.loading")}</p>;
   if (found === "failed") return <p role="alert">{t("common.noResponse")}</p>;
   // A later move was made by a person.
   if (found !== "none" && (lastMove ?? found.decisionId) === found.decisionId) return <Explanation decision={found} />;
   return (
     <div role="status">
-      <p>{assignedTo ? t("console.why.byHand", { agent: store.nameOf(assignedTo) }) : t("console.why.none")}</p>
-      {found === "none" && <p class="why-hint">{t("console.why.kept")}</p>}
+      <p>{assignedTo ? t("extras.why.byHand", { agent: store.nameOf(assignedTo) }) : t("extras.why.none")}</p>
+      {found === "none" && <p class="why-hint">{t("extras.why.kept")}</p>}
     </div>
   );
 }
@@ -77,17 +68,17 @@ function Explanation({ decision }: { decision: Decision }) {
   const { rule, mode, agentName: agent = t("console.aColleague"), timestamp, needs, candidates } = decision;
   return (
     <>
-      <p role="status">{t(`console.why.rule.${rule}`, { agent })}</p>
+      <p role="status">{t(`extras.why.rule.${rule}`, { agent })}</p>
       <dl>
-        <dt>{t("console.why.mode")}</dt>
-        <dd>{t(`console.why.modes.${mode}`)}</dd>
-        <dt>{t("console.why.time")}</dt>
+        <dt>{t("extras.why.mode")}</dt>
+        <dd>{t(`extras.why.modes.${mode}`)}</dd>
+        <dt>{t("extras.why.time")}</dt>
         <dd>
           <time dateTime={timestamp}>{fullTime(timestamp)}</time>
         </dd>
         {needs.length > 0 && (
           <>
-            <dt>{t("console.why.needs")}</dt>
+            <dt>{t("extras.why.needs")}</dt>
             <dd>{list(needs.map((one) => skillName(store, one)))}</dd>
           </>
         )}
@@ -101,24 +92,24 @@ function Candidates({ candidates }: { candidates: Candidate[] }) {
   const store = useStore();
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
-    <section class="why-candidates" tabIndex={0} aria-label={t("console.why.candidates")}>
+    <section class="why-candidates" tabIndex={0} aria-label={t("extras.why.candidates")}>
       <table>
-        <caption>{t("console.why.candidates")}</caption>
+        <caption>{t("extras.why.candidates")}</caption>
         <thead>
           <tr>
-            <th scope="col">{t("console.why.agent")}</th>
-            <th scope="col">{t("console.why.load")}</th>
-            <th scope="col">{t("console.why.skills")}</th>
-            <th scope="col">{t("console.why.verdict")}</th>
+            <th scope="col">{t("extras.why.agent")}</th>
+            <th scope="col">{t("extras.why.load")}</th>
+            <th scope="col">{t("extras.why.skills")}</th>
+            <th scope="col">{t("extras.why.verdict")}</th>
           </tr>
         </thead>
         <tbody>
           {candidates.map((one) => (
             <tr key={one.agentId} class={one.verdict === "chosen" ? "chosen" : ""}>
               <th scope="row">{one.name ?? t("console.aColleague")}</th>
-              <td>{t("console.why.ofCapacity", { load: one.assigned, capacity: one.capacity })}</td>
+              <td>{t("extras.why.ofCapacity", { load: one.assigned, capacity: one.capacity })}</td>
               <td>{one.skills.length > 0 ? list(one.skills.map((skill) => skillName(store, skill))) : "–"}</td>
-              <td>{t(`console.why.verdicts.${one.verdict}`)}</td>
+              <td>{t(`extras.why.verdicts.${one.verdict}`)}</td>
             </tr>
           ))}
         </tbody>

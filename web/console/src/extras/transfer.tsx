@@ -2,9 +2,9 @@
 
 import { t } from "@hummdesk/texts";
 import { useState } from "preact/hooks";
-import { Dialog } from "./components/dialog";
-import { useStore } from "./state/context";
-import { transfer } from "./state/moves";
+import { Dialog } from "../components/dialog";
+import { useStore } from "../state/context";
+import { transfer } from "../state/moves";
 
 const MAX_NOTE = 10_000;
 
@@ -28,23 +28,23 @@ export function Transfer({ close }: { close: () => void }) {
     setBusy(false);
   };
   return (
-    <Dialog label={t("console.transfer.title")} close={close} class="transfer">
+    <Dialog label={t("extras.transfer.title")} close={close} class="transfer">
       <form onSubmit={(event) => void submit(event)}>
-        <h2>{t("console.transfer.title")}</h2>
+        <h2>{t("extras.transfer.title")}</h2>
         <label>
-          {t("console.transfer.target")}
+          {t("extras.transfer.target")}
           <select required value={target} onChange={(event) => setTarget(event.currentTarget.value)}>
             <option value="" disabled>
-              {t("console.transfer.choose")}
+              {t("extras.transfer.choose")}
             </option>
-            <optgroup label={t("console.transfer.teams")}>
+            <optgroup label={t("extras.transfer.teams")}>
               {store.teams.map((team) => (
                 <option key={team.teamId} value={`team:${team.teamId}`} disabled={team.agentIds.length === 0}>
                   {team.name}
                 </option>
               ))}
             </optgroup>
-            <optgroup label={t("console.transfer.agents")}>
+            <optgroup label={t("extras.transfer.agents")}>
               {agents.map((agent) => (
                 <option key={agent.agentId} value={`agent:${agent.agentId}`}>
                   {`${agent.name} · ${t(`common.presence.${agent.status}`)}`}
@@ -54,7 +54,7 @@ export function Transfer({ close }: { close: () => void }) {
           </select>
         </label>
         <label>
-          {t("console.transfer.note")}
+          {t("extras.transfer.note")}
           <textarea
             rows={3}
             maxLength={MAX_NOTE}
@@ -65,7 +65,7 @@ export function Transfer({ close }: { close: () => void }) {
         </label>
         <div class="buttons">
           <button type="submit" class="primary" disabled={isBusy || target === ""}>
-            {t("console.transfer.submit")}
+            {t("extras.transfer.submit")}
           </button>
           <button type="button" class="quiet" onClick={close}>
             {t("common.cancel")}

@@ -1,29 +1,29 @@
 // The list of keyboard shortcuts.
 
 import { type PlainKey, t } from "@hummdesk/texts";
-import { Dialog } from "./components/dialog";
-import { Icon } from "./components/icon";
+import { Dialog } from "../components/dialog";
+import { Icon } from "../components/icon";
 
 // Keys, or the text that names them, and their meaning.
 const SHORTCUTS: [string, PlainKey][] = [
-  ["console.help.keys.move", "console.help.nextPrevious"],
+  ["extras.help.keys.move", "extras.help.nextPrevious"],
   ["R", "console.command.reply"],
   ["N", "console.command.addNote"],
-  ["A", "console.help.assign"],
+  ["A", "extras.help.assign"],
   ["M", "console.command.assignToMe"],
   ["C", "console.command.claim"],
   ["U", "console.command.release"],
   ["T", "console.command.transfer"],
-  ["E", "console.help.closeOrReopen"],
-  ["I", "console.help.readOrUnread"],
+  ["E", "extras.help.closeOrReopen"],
+  ["I", "extras.help.readOrUnread"],
   ["/", "console.command.search"],
-  ["console.help.keys.palette", "console.palette.label"],
-  ["console.help.keys.enter", "console.help.sendNewLine"],
-  ["console.help.keys.sendAndClose", "console.help.sendAndClose"],
-  ["console.help.keys.bold", "console.help.bold"],
-  ["console.help.keys.insert", "console.help.insert"],
-  ["Z", "console.help.undo"],
-  ["Esc", "console.help.leave"],
+  ["extras.help.keys.palette", "console.palette.label"],
+  ["extras.help.keys.enter", "extras.help.sendNewLine"],
+  ["extras.help.keys.sendAndClose", "extras.help.sendAndClose"],
+  ["extras.help.keys.bold", "extras.help.bold"],
+  ["extras.help.keys.insert", "extras.help.insert"],
+  ["Z", "extras.help.undo"],
+  ["Esc", "extras.help.leave"],
   ["?", "console.command.shortcuts"],
 ];
 
