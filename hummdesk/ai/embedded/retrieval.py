@@ -21,7 +21,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 
 import numpy as np
@@ -150,8 +150,7 @@ class PassageIndex:
 
     def __init__(self, sources: Sequence[tuple[str, ...]], wholes: Sequence[str]) -> None:
         self._features = np.vstack([_passage_features(passages) for passages in sources]) if sources else np.empty(0)
-        self._texts = [text for passages in sources for text in passages]
-        self._words = _WordIndex(self._texts)
+        self._words = _WordIndex([text for passages in sources for text in passages])
         self._terms = _TermIndex(wholes)
         ends = np.cumsum([len(passages) for passages in sources]).tolist()
         self._sources = [np.arange(end - len(passages), end) for passages, end in zip(sources, ends, strict=True)]
@@ -198,9 +197,9 @@ class PassageIndex:
         passages = np.concatenate([self._sources[source] for source in sources])
         owners = np.repeat(np.arange(len(sources)), [len(self._sources[source]) for source in sources])
         targets = (owners[:, None] == np.arange(len(sources))).astype(float)
-        words = np.array([self._words.similarity(self._texts[number])[passages] for number in passages])
+        words = self._words.between_texts[np.ix_(passages, passages)]
         features = self._features[passages]
-        kernel = _kernel(features @ features.T + WORD_WEIGHT * (words + words.T) / 2)
+        kernel = _kernel(features @ features.T + WORD_WEIGHT * words)
         weights = np.linalg.solve(kernel + RERANK_RIDGE * np.eye(len(passages)), targets - targets.mean(axis=0))
         scores = (_kernel(similarity[:, passages]) @ weights).max(axis=0)
         return dict(zip(sources, scores.tolist(), strict=True))
@@ -254,6 +253,16 @@ class _WordIndex:
             shared[self._documents[word]] += self._weight(word) ** 2
         cosine: Vectors = shared / (self._norm(query) * self._norms)
         return cosine
+
+    @cached_property
+    def between_texts(self) -> Vectors:
+        """The cosine of each text to each other."""
+        weights = np.zeros((len(self._norms), len(self._documents)), dtype=np.float32)
+        for column, word in enumerate(sorted(self._documents)):
+            weights[self._documents[word], column] = self._weight(word)
+        weights /= self._norms[:, None]
+        cosines: Vectors = weights @ weights.T
+        return cosines
 
     def _norm(self, words: frozenset[str]) -> float:
         return math.sqrt(sum(self._weight(word) ** 2 for word in sorted(words))) or 1.0
