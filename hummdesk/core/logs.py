@@ -3,18 +3,53 @@
 import logging
 import sys
 import traceback
+from contextvars import ContextVar, Token
+from types import TracebackType
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from hummdesk.core.config import Settings
+from hummdesk.core.ids import new_id
+
+
+class RequestFields:
+    """In its block, log lines have these fields and a `request_id`, also those of tasks that the block starts.
+
+    The id is made for the first line: most requests log nothing, and structlog's `bound_contextvars` costs each of them
+    several times as much.
+    """
+
+    __slots__ = ("_fields", "_token")
+
+    _token: Token["RequestFields | None"]
+
+    def __init__(self, **fields: str) -> None:
+        self._fields = fields
+
+    def __enter__(self) -> None:
+        self._token = _request.set(self)
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        _request.reset(self._token)
+
+    def all(self) -> dict[str, str]:
+        if "request_id" not in self._fields:
+            self._fields["request_id"] = str(new_id())
+        return self._fields
+
+
+_request: ContextVar[RequestFields | None] = ContextVar("request", default=None)
 
 
 def configure(settings: Settings, *, process: str) -> None:
     """Send all log lines of this process, those of libraries included, to standard error in one format."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _with_request_fields,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
@@ -44,6 +79,11 @@ def configure(settings: Settings, *, process: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _with_request_fields(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
+    request = _request.get()
+    return entry if request is None else {**request.all(), **entry}
 
 
 def _without_exception_text(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:

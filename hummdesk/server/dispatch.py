@@ -4,7 +4,6 @@ import logging
 import time
 from typing import Any
 
-import structlog
 from marshmallow import ValidationError
 
 from hummdesk.contract.loading import loader
@@ -19,7 +18,7 @@ from hummdesk.core.errors import (
     Unavailable,
     UnknownEvent,
 )
-from hummdesk.core.ids import new_id
+from hummdesk.core.logs import RequestFields
 from hummdesk.core.metrics import ERRORS, EVENTS, HANDLER_SECONDS, LIMITED
 from hummdesk.engine import UnparsedPayload
 from hummdesk.publish.events.connection import RequestError
@@ -46,7 +45,7 @@ async def dispatch(
         return {"ok": False, "error": Unavailable().payload()}
     started = time.perf_counter()
     name = event if isinstance(event, str) and event in REQUESTS else OTHER
-    with structlog.contextvars.bound_contextvars(request_id=str(new_id()), event_name=name):
+    with RequestFields(event_name=name):
         answer = await _answer(context, session, event, arguments)
     outcome = "ok" if answer["ok"] else answer["error"]["code"]
     EVENTS.labels(name, outcome).inc()

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-import structlog
 from sanic import Request
 from sanic.response import HTTPResponse, empty, raw
 
@@ -17,6 +16,7 @@ from hummdesk.core import json_encoding
 from hummdesk.core.api_keys import PREFIX
 from hummdesk.core.errors import Forbidden, HummDeskError, Invalid, Unauthorized, Unavailable
 from hummdesk.core.ids import new_id
+from hummdesk.core.logs import RequestFields
 from hummdesk.core.metrics import ERRORS, REST_SECONDS
 from hummdesk.core.models import Person
 from hummdesk.engine import network_of
@@ -41,7 +41,7 @@ async def handle(
 ) -> HTTPResponse:
     """Answer a request for a route. Every refusal is a problem document."""
     started = time.perf_counter()
-    with structlog.contextvars.bound_contextvars(request_id=str(new_id()), route=route.name):
+    with RequestFields(route=route.name):
         response = await _answer(context, route, function, request, parameters)
     response.headers.update(headers.of_route(route) | headers.of_quotas(context, request))
     REST_SECONDS.labels(route.name, str(response.status)).observe(time.perf_counter() - started)
