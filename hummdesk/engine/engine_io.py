@@ -5,6 +5,7 @@ Overridden: `_cors_allowed_origins`. Called: `_cors_headers`, `_generate_sid_coo
 """
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from pathlib import Path
 from types import SimpleNamespace
@@ -87,6 +88,9 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         self.coalescer = WriteCoalescer()
         self.heartbeat = Heartbeat(interval=self.ping_interval, timeout=self.ping_timeout)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._inspected: Any = None
+        """The `message` handler that was inspected last, and whether it is a coroutine function."""
+        self._is_awaited = False
         self._websocket_options = WebSocketOptions(
             max_bytes=self.max_http_buffer_size,
             max_buffered_bytes=max_buffered_bytes,
@@ -217,7 +221,22 @@ class EngineIOServer(engineio.AsyncServer):  # type: ignore[misc]
         task.add_done_callback(self._tasks.discard)
 
     async def on_message(self, session: Session, message: Any) -> None:
-        await self._trigger_event("message", session.sid, message, run_async=self.async_handlers)
+        """Call the `message` handler.
+
+        A coroutine function is awaited here as `_trigger_event` does, which inspects the handler for each message.
+        """
+        handler = self.handlers.get("message")
+        if handler is not self._inspected:
+            self._inspected, self._is_awaited = handler, inspect.iscoroutinefunction(handler)
+        if self.async_handlers or not self._is_awaited:
+            await self._trigger_event("message", session.sid, message, run_async=self.async_handlers)
+            return
+        try:
+            await handler(session.sid, message)
+        except asyncio.CancelledError:
+            pass
+        except Exception:
+            self.logger.exception("message async handler error")
 
     async def on_disconnect(self, session: Session, reason: CloseReason) -> None:
         """Call the `disconnect` handler, then remove the session."""

@@ -19,7 +19,7 @@ from hummdesk.core.metrics import DELIVERIES, DISCONNECTS
 from hummdesk.core.models import ANSWERING, Person, Role
 from hummdesk.engine import SocketIOServer
 from hummdesk.publish import rooms
-from hummdesk.publish.events.base import SocketEvent
+from hummdesk.publish.events.base import Payload, SocketEvent
 from hummdesk.publish.events.connection import DisconnectCode, DisconnectReason
 from hummdesk.server.connection_counts import ConnectionCounts
 from hummdesk.server.rate_limits import TokenBucket, refusals_bucket
@@ -186,9 +186,11 @@ class SocketRegistry:
         session.joined -= {conversation_id}
         self.leave(session, rooms.conversation(conversation_id), rooms.conversation_staff(conversation_id))
 
-    def send(self, session: ClientSession, event: SocketEvent) -> None:
-        """Send an event to one socket. It is not recovered if it gets lost."""
-        self._server.deliver(event.event_name, event.payload(), rooms=[session.sid], offset=self._offset(session))
+    def send(self, session: ClientSession, event: SocketEvent) -> Payload:
+        """Send an event to one socket, and return its payload. It is not recovered if it gets lost."""
+        payload = event.payload()
+        self._server.deliver(event.event_name, payload, rooms=[session.sid], offset=self._offset(session))
+        return payload
 
     @contextmanager
     def watching(self, conversation_id: UUID) -> Iterator[Deliveries]:

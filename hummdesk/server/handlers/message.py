@@ -17,9 +17,7 @@ async def send_message(context: ServerContext, session: ClientSession, payload: 
     sender, conversation_id = session.authenticated_person, payload["conversationId"]
     sent = await messages.send(context, sender, conversation_id, payload)
     await context.typing.stop(session, conversation_id)
-    receipt = MessageSent(message=sent.message)
-    context.sockets.send(session, receipt)
-    return receipt.payload()
+    return context.sockets.send(session, MessageSent(message=sent.message))
 
 
 async def edit_message(context: ServerContext, session: ClientSession, payload: Payload) -> Payload:
