@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from socket import gethostname
 from types import FrameType
 
 from hummdesk.ai import providers
@@ -74,7 +75,10 @@ class Workers:
 
 
 def _serve(queue: Queue, parent: int) -> None:
-    """Run the Celery worker in the forked process; never returns."""
+    """Run the Celery worker in the forked process; never returns.
+
+    Not by Celery's command line, which would import Flower and a line editor into each process.
+    """
     code = 1
     try:
         for number in STOP_SIGNALS:
@@ -83,8 +87,15 @@ def _serve(queue: Queue, parent: int) -> None:
         if bind := die_with(parent, signal.SIGTERM):
             bind()
         processes = 1 if queue == "bulk" else settings.worker_concurrency
-        options = (f"--hostname={queue}@%h", f"--queues={QUEUES[queue]}", f"--concurrency={processes}")
-        app.worker_main(["worker", "--without-gossip", "--without-mingle", *options])
+        worker = app.Worker(
+            hostname=f"{queue}@{gethostname()}",
+            queues=[QUEUES[queue]],
+            concurrency=processes,
+            without_gossip=True,
+            without_mingle=True,
+        )
+        worker.start()
+        code = worker.exitcode or 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     except Exception:
@@ -101,6 +112,7 @@ def main() -> None:
         asyncio.run(check_if_reachable(settings, "worker"))
         asyncio.run(check_at_start(settings, "worker"))
         providers.preload(settings)
+        app.loader.import_default_modules()
     except CommandError as error:
         sys.exit(str(error))
     gc.freeze()
