@@ -6,8 +6,12 @@ from hummdesk.core import unused_packages
 
 gc.disable()
 with unused_packages.skipped():
-    import celery.bin.worker
+    import celery.apps.worker
     import celery.concurrency.prefork
+    import celery.worker.autoscale
+    import celery.worker.components
+    import celery.worker.consumer
+    import celery.worker.control
     import kombu.transport.redis
     import uvloop
 
@@ -15,10 +19,14 @@ with unused_packages.skipped():
     import hummdesk.dev.sign_in
     import hummdesk.relay.process
     import hummdesk.server.app
-    from hummdesk.ai import providers
+    import hummdesk.storage.ai_profiles
+    import hummdesk.storage.knowledge
+    import hummdesk.storage.model_calls
+    from hummdesk.ai import automatic, knowledge_base, providers
+    from hummdesk.ai.external import model
 
 providers.local_provider("embedded")
 gc.freeze()  # a collection in a forked process would copy all of these objects, which takes half a second
 gc.enable()
 
-__all__ = ["celery", "hummdesk", "kombu", "uvloop"]
+__all__ = ["automatic", "celery", "hummdesk", "knowledge_base", "kombu", "model", "uvloop"]
