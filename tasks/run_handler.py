@@ -20,7 +20,7 @@ from uuid import UUID
 from celery.exceptions import Retry
 from structlog.contextvars import bound_contextvars
 
-from hummdesk.core.broker import TASKS, lease_seconds
+from hummdesk.core.broker import STARTED, TASKS, lease_seconds
 from hummdesk.core.models import RunKind, RunOutcome
 from hummdesk.publish.events.ai import AIProcessingStarted
 from hummdesk.storage import runs
@@ -66,25 +66,27 @@ class RunHandler(ABC):
         """Load what the runs need together; the returned function answers one run and holds no transaction."""
 
     async def process(
-        self, worker: WorkerContext, keys: Sequence[RunKey], *, delivery: UUID, redelivered: bool
+        self, worker: WorkerContext, keys: Sequence[RunKey], *, delivery: UUID, redelivered: bool, started: bool
     ) -> None:
         """Attempt each run once, except those that another worker has claimed, that have ended or that are too late.
 
+        `started`: the relay has published `ai_processing_started` of the runs.
         Raises RunsFailed or Retry at the end if some runs failed or will be retried, so that Flower shows it.
         """
         claimed = await self._claim(worker, keys, delivery, redelivered)
         current = [run for run in claimed if not self._is_superseded(run)]
         superseded = [run for run in claimed if self._is_superseded(run)]
-        # With every attempt: the process of the one before may have died before it published. Clients receive the event
-        # once, and before all others of the run.
-        started = asyncio.ensure_future(worker.broadcast.publisher.publish(*map(_started, current)))
+        # With every later attempt, too: the process of the one before may have died before it published. Clients
+        # receive the event once, and before all others of the run.
+        begun = [_started(run) for run in current if not (started and run.attempts == 1)]
+        published = asyncio.ensure_future(worker.broadcast.publisher.publish(*begun))
         outcomes = Counter[str]()
         if superseded:
             results = [AttemptResult(run=run, status="done", outcome="superseded") for run in superseded]
             outcomes += await settle(worker, [FinishedAttempt(result, 0.0) for result in results])
         if current:
             outcomes += await self._attempt_all(worker, current)
-        await started
+        await published
         if outcomes["failed"]:
             raise RunsFailed(f"{outcomes['failed']} of {len(keys)}")
         if outcomes["retried"]:
@@ -158,9 +160,11 @@ def register(handler: RunHandler) -> None:
         run_keys = [(UUID(account_id), UUID(run_id)) for account_id, run_id in keys]
         info = self.request.delivery_info or {}
         redelivered = bool(info.get("redelivered"))
+        started = bool((self.request.headers or {}).get(STARTED))
 
         async def work(worker: WorkerContext) -> None:
             if own := await forward(worker, run_keys, kind=handler.kind, queue=info.get("routing_key", "")):
-                await handler.process(worker, own, delivery=UUID(self.request.id), redelivered=redelivered)
+                delivery = UUID(self.request.id)
+                await handler.process(worker, own, delivery=delivery, redelivered=redelivered, started=started)
 
         worker_process().run(work)

@@ -38,6 +38,10 @@ TASKS: dict[RunKind, str] = {
 }
 """Names of the Celery tasks. Their argument is a list of [account id, run id]."""
 
+STARTED = "hummdesk_started"
+"""The header of a task for whose runs the relay has published `ai_processing_started`. Workers of an earlier version,
+which do not know it, publish the event again: it is deduplicated."""
+
 BULK_TASKS = "hummdesk.bulk.*"
 """Tasks with these names are routed to the bulk queue."""
 UPDATE_KNOWLEDGE = "hummdesk.bulk.index"

@@ -14,8 +14,11 @@ from kombu.exceptions import OperationalError
 
 from hummdesk.bus.task_queues import QueueLengths, TaskQueues
 from hummdesk.core import metrics
-from hummdesk.core.broker import QUEUES, SIMULATE, TASKS, UPDATE_KNOWLEDGE, configuration, lease_seconds
+from hummdesk.core.broker import QUEUES, SIMULATE, STARTED, TASKS, UPDATE_KNOWLEDGE, configuration, lease_seconds
 from hummdesk.core.config import Settings
+from hummdesk.core.errors import Unavailable
+from hummdesk.publish.events.ai import AIProcessingStarted
+from hummdesk.publish.publisher import Publisher
 from hummdesk.relay import admission
 from hummdesk.relay.task_batches import task_batches
 from hummdesk.storage import past_answers, run_dispatch, simulations
@@ -25,6 +28,8 @@ from hummdesk.storage.run_dispatch import DueRun
 log = logging.getLogger(__name__)
 
 BATCH = 200
+STARTED_SECONDS = 0.5
+"""Longest wait until Redis has stored `ai_processing_started`; after that the workers publish it."""
 LEARNING_INTERVAL_SECONDS = 2.0
 """Shortest time between two tasks that update the knowledge of one account."""
 MAX_WAITING_STEPS = 4
@@ -40,6 +45,7 @@ class Dispatcher:
         settings: Settings,
         database: Database,
         queues: TaskQueues,
+        publisher: Publisher,
         *,
         reported: QueueLengths,
     ) -> None:
@@ -47,6 +53,7 @@ class Dispatcher:
         self._settings = settings
         self._database = database
         self._queues = queues
+        self._publisher = publisher
         self._reported = reported
         self._terms = {
             "lease_seconds": lease_seconds(settings),
@@ -56,6 +63,8 @@ class Dispatcher:
         self._celery.conf.update(configuration(settings, confirms=True))
         self._unsent: deque[list[DueRun]] = deque()
         """One batch a task. The runs are marked as published already."""
+        self._started: set[UUID] = set()
+        """Those of these runs whose `ai_processing_started` is published."""
         self._learning: dict[UUID, float] = {}
         """When the last update of an account's knowledge was sent."""
         self._unknown: set[str] = set()
@@ -153,7 +162,23 @@ class Dispatcher:
 
     async def _send(self) -> None:
         if self._unsent:
+            await self._publish_started()
             await asyncio.to_thread(self._send_unsent)
+
+    async def _publish_started(self) -> None:
+        """Publish that the classifications begin, before any other event of them: earlier than a worker could.
+
+        While Redis is unavailable, the workers do it. Other kinds of runs may be superseded before they begin.
+        """
+        runs = [run for batch in self._unsent for run in batch if _begins(run) and run.id not in self._started]
+        if not runs or not await self._publisher.drain(timeout=0):
+            return
+        try:
+            async with asyncio.timeout(STARTED_SECONDS):
+                await self._publisher.publish_stored(*map(_event, runs))
+        except (TimeoutError, Unavailable):
+            return
+        self._started.update(run.id for run in runs)
 
     def _send_unsent(self) -> None:
         """In a thread, because kombu blocks, for seconds while the broker is unavailable. Raises OperationalError."""
@@ -161,8 +186,12 @@ class Dispatcher:
             while self._unsent:
                 batch = self._unsent[0]
                 runs = [[str(run.account_id), str(run.id)] for run in batch]
-                self._celery.send_task(TASKS[batch[0].kind], args=(runs,), producer=producer, retry=False)
+                headers = {STARTED: all(run.id in self._started for run in batch)}
+                self._celery.send_task(
+                    TASKS[batch[0].kind], args=(runs,), headers=headers, producer=producer, retry=False
+                )
                 self._unsent.popleft()
+                self._started.difference_update(run.id for run in batch)
 
     @contextmanager
     def _producer(self) -> Iterator[Any]:
@@ -186,3 +215,18 @@ class Dispatcher:
             for account_id, simulation_id, step in due:
                 arguments = (str(account_id), str(simulation_id), step)
                 self._celery.send_task(SIMULATE, args=arguments, producer=producer, retry=False)
+
+
+def _begins(run: DueRun) -> bool:
+    """Whether a worker surely begins the run unless it is lost. After an attempt the event is published already."""
+    return run.kind == "classification" and run.attempts == 0
+
+
+def _event(run: DueRun) -> AIProcessingStarted:
+    return AIProcessingStarted(
+        account_id=run.account_id,
+        conversation_id=run.conversation_id,
+        message_id=run.message_id,
+        processing_type=run.kind,
+        run_id=run.id,
+    )

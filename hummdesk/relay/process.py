@@ -125,7 +125,7 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
         routing = RoutingSweeper(all_accounts, erasing, router, Watch(routed, service.presence))
         resources.push_async_callback(router.close)
         retention = Retention(settings, eraser)
-        dispatcher = Dispatcher(settings, all_accounts, queues, reported=reported)
+        dispatcher = Dispatcher(settings, all_accounts, queues, service.publisher, reported=reported)
         keeper = FileKeeper(all_accounts, erasing, FileStore(settings), Scanner(settings))
         yield Relay(
             settings, all_accounts, one_account, service, dispatcher, retention, deliverer, positions, routing, keeper

@@ -23,6 +23,8 @@ class DueRun:
 
     id: UUID
     account_id: UUID
+    conversation_id: UUID
+    message_id: UUID
     kind: RunKind
     attempts: int
 

@@ -22,7 +22,13 @@ SET
 FROM due
 WHERE ai_runs.account_id = due.account_id
   AND ai_runs.id = due.id
-RETURNING ai_runs.id, ai_runs.account_id, ai_runs.kind, ai_runs.attempts;
+RETURNING
+    ai_runs.id,
+    ai_runs.account_id,
+    ai_runs.conversation_id,
+    ai_runs.message_id,
+    ai_runs.kind,
+    ai_runs.attempts;
 
 -- name: take_other_due(kinds, limit, lease_seconds, deadline_seconds)
 -- As `take_due`, without classifications: however many of those wait, they are not read.
@@ -48,7 +54,13 @@ SET
 FROM due
 WHERE ai_runs.account_id = due.account_id
   AND ai_runs.id = due.id
-RETURNING ai_runs.id, ai_runs.account_id, ai_runs.kind, ai_runs.attempts;
+RETURNING
+    ai_runs.id,
+    ai_runs.account_id,
+    ai_runs.conversation_id,
+    ai_runs.message_id,
+    ai_runs.kind,
+    ai_runs.attempts;
 
 -- name: take_lost(kinds, limit, lease_seconds, max_attempts)
 -- Mark runs whose lease has expired as published again.
@@ -73,7 +85,13 @@ SET
 FROM expired
 WHERE ai_runs.account_id = expired.account_id
   AND ai_runs.id = expired.id
-RETURNING ai_runs.id, ai_runs.account_id, ai_runs.kind, ai_runs.attempts;
+RETURNING
+    ai_runs.id,
+    ai_runs.account_id,
+    ai_runs.conversation_id,
+    ai_runs.message_id,
+    ai_runs.kind,
+    ai_runs.attempts;
 
 -- name: seconds_until_due(kinds)^
 -- Seconds until the next run that waits for the broker is due; NULL if none waits.

@@ -28,7 +28,7 @@ class AIRun(OfMessage):
 
 @event("ai_processing_started", schema="AIRun", to=(ACCOUNT,))
 class AIProcessingStarted(AIRun):
-    """An AI run has begun."""
+    """An AI run begins: a worker has it, or, if it is a classification, the next free one will."""
 
     @property
     def key(self) -> str:

@@ -28,6 +28,7 @@ from tests.system.tasks.conftest import Pipeline, fast_failing, pipeline_of
 pytestmark = pytest.mark.timeout(size(400, 1800))
 
 QUESTION = "My jacket's zip broke after two years. Do you repair it?"
+WAITS = f"{QUESTION}\nclassify waits"
 LONGEST_STOP_SECONDS = 15
 """Less than the bulk tasks or Celery's wait for the last result take, more than a stop beside other work."""
 BULK_TASKS = 500
@@ -85,8 +86,9 @@ async def test_workers_with_killed_main_process_end_every_run(pipeline: Pipeline
             for _ in range(times):
                 drafted = await pipeline.ask(f"{QUESTION}\ndraft waits")
                 await pipeline.until(partial(_is_drafting, pipeline, drafted))
-                waiting = [await pipeline.ask(f"{QUESTION}\nclassify waits", assigned=False) for _ in range(5)]
-                await pipeline.until(partial(_any_has_events, pipeline, waiting))
+                calls = pipeline.calls_of("classify", WAITS)
+                waiting = [await pipeline.ask(WAITS, assigned=False) for _ in range(5)]
+                await pipeline.called("classify", WAITS, times=calls + 1)
                 for main in workers.children():
                     main.kill()
                 began = running_seconds()
@@ -173,10 +175,6 @@ async def test_queue_when_another_is_blocked_is_not_delayed(pipeline: Pipeline) 
 
 def _is_drafting(pipeline: Pipeline, message: Message) -> bool:
     return ("ai_processing_started", "draft") in pipeline.names(message)
-
-
-def _any_has_events(pipeline: Pipeline, messages: Sequence[Message]) -> bool:
-    return any(pipeline.events_of(message) for message in messages)
 
 
 async def _all_published(pipeline: Pipeline, messages: Sequence[Message]) -> bool:

@@ -88,7 +88,7 @@ async def test_rabbitmq_that_stands_still_blocks_neither_relay_nor_length(
     trusted = f"{rabbitmq.tls_url}?ssl_ca_certs={rabbitmq.certificates.authority}"
     settings = Settings(broker_url=trusted if has_tls else rabbitmq.url)
     queues = open_task_queues(settings)
-    relay = Dispatcher(settings, cast(Any, NoDatabase()), queues, reported=cast(Any, None))
+    relay = Dispatcher(settings, cast(Any, NoDatabase()), queues, cast(Any, None), reported=cast(Any, None))
     await repeated(relay.update_knowledge)
     before = await repeated(lambda: queues.length("bulk"))
     assert before >= 1

@@ -123,6 +123,12 @@ class Pipeline:
     def calls_of(self, verb: str, text: str) -> int:
         return len(list(self.marks.glob(f"{mark_of(verb, text)}-*")))
 
+    async def called(self, verb: str, text: str, *, times: int = 1) -> None:
+        """Wait until the provider was called so often: a worker has begun the run."""
+        async with asyncio.timeout(EVENT_SECONDS):
+            while self.calls_of(verb, text) < times:
+                await asyncio.sleep(0.02)
+
     async def cut_connections(self) -> None:
         """Terminate every connection to PostgreSQL."""
         async with await psycopg.AsyncConnection.connect(self.settings.postgres, autocommit=True) as connection:

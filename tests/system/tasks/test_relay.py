@@ -95,12 +95,13 @@ async def test_run_without_worker_fails_at_its_deadline(pipeline: Pipeline) -> N
         relay.terminate()
         async with running_timeout(STOP_SECONDS):  # it does not wait for a worker
             assert await relay.wait() == 0
-    assert [event.event for event in events] == ["ai_error"]
-    assert events[0].data["error"] == "The AI did not answer in time"
+    assert [event.event for event in events] == ["ai_processing_started", "ai_error"]
+    assert events[-1].data["error"] == "The AI did not answer in time"
     async with pipeline.relay(), pipeline.worker():
         later = await pipeline.ask(QUESTION)
         await pipeline.ended(later, "classification")
-    assert [event.event for event in pipeline.events_of(message)] == ["ai_error"], "its message is still in the broker"
+    assert pipeline.calls("classify", message) == 0, "its message is still in the broker"
+    assert pipeline.events_of(message) == events
 
 
 async def test_runs_while_workers_are_busy_share_celery_tasks(pipeline: Pipeline) -> None:
@@ -139,7 +140,7 @@ async def test_worker_past_the_deadline_publishes_nothing(pipeline: Pipeline) ->
     )
     async with pipeline.worker(), pipeline.relay():
         late = await pipeline.ask(f"{QUESTION}\nclassify hangs", assigned=False)
-        await pipeline.until(lambda: bool(pipeline.events_of(late)))
+        await pipeline.called("classify", late.content)
         async with await psycopg.AsyncConnection.connect(pipeline.settings.postgres, autocommit=True) as connection:
             await connection.execute("UPDATE ai_runs SET deadline_at = now() WHERE message_id = %s", (late.id,))
         await pipeline.ended(late, "classification")
@@ -155,7 +156,7 @@ async def test_postgresql_outage_during_an_attempt_loses_no_result(pipeline: Pip
     name = sql.Identifier(str(conninfo_to_dict(pipeline.settings.postgres)["dbname"]))
     async with pipeline.relay(), pipeline.worker():
         message = await pipeline.ask(f"{QUESTION}\nclassify waits", assigned=False)
-        await pipeline.until(lambda: bool(pipeline.events_of(message)))
+        await pipeline.called("classify", message.content)
         await servers.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
         await servers.execute(
             sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(

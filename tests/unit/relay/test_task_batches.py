@@ -6,7 +6,17 @@ from hummdesk.storage.run_dispatch import DueRun
 
 
 def due_runs(number: int, kind: RunKind = "classification", attempts: int = 0) -> list[DueRun]:
-    return [DueRun(id=new_id(), account_id=new_id(), kind=kind, attempts=attempts) for _ in range(number)]
+    return [
+        DueRun(
+            id=new_id(),
+            account_id=new_id(),
+            conversation_id=new_id(),
+            message_id=new_id(),
+            kind=kind,
+            attempts=attempts,
+        )
+        for _ in range(number)
+    ]
 
 
 def test_task_batches_without_runs_are_none() -> None:
