@@ -1,10 +1,11 @@
 """The counts of an inbox for one person, from the numbers of conversations of an account."""
 
 from collections import Counter
+from uuid import UUID
 
 from hummdesk.core.models import Person
 from hummdesk.publish.events.inbox import CountsChanged, QueueCount, ViewCount
-from hummdesk.storage.counts import Totals
+from hummdesk.storage.counts import Totals, ViewTotal
 
 
 def counts_of(totals: Totals, person: Person) -> CountsChanged:
@@ -26,4 +27,11 @@ def counts_of(totals: Totals, person: Person) -> CountsChanged:
 
 def _views(totals: Totals, person: Person) -> list[ViewCount]:
     seen = {view_id: total for view_id, total in totals.views.items() if total.owner_id in (None, person.id)}
-    return [{"viewId": str(view_id), "count": total.of(person.id)} for view_id, total in sorted(seen.items())]
+    return [_view(view_id, total, person) for view_id, total in sorted(seen.items())]
+
+
+def _view(view_id: UUID, total: ViewTotal, person: Person) -> ViewCount:
+    counted: ViewCount = {"viewId": str(view_id), "count": total.of(person.id)}
+    if total.has_more:
+        counted["hasMore"] = True
+    return counted

@@ -19,6 +19,7 @@ from hummdesk.publish import rooms
 from hummdesk.publish.counts import counts_of
 from hummdesk.publish.events.inbox import CountsChanged
 from hummdesk.server.sockets import ClientSession, SocketRegistry
+from hummdesk.server.view_counts import ViewCounts
 from hummdesk.storage import counts
 from hummdesk.storage.counts import Totals
 from hummdesk.storage.database import Database
@@ -41,7 +42,9 @@ CHANGING = {
 }
 """The events after which a count may differ."""
 MESSAGE = "new_message"
-"""An event after which only the count of a view of waiting customers may differ."""
+"""An event after which only the count of a view of waiting customers, or of a search, may differ."""
+CLASSIFICATION = "ai_classification"
+"""An event after which only the count of a view of a category may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,9 @@ class InboxCounts:
         """How long the last two queries of an account took."""
         self._waiting: set[UUID] = set()
         """Accounts with a view of waiting customers."""
+        self._views = ViewCounts(
+            database, owners=self._owners, changed=lambda account_id: self._schedule(account_id, 0)
+        )
 
     async def of(self, session: ClientSession) -> CountsChanged:
         """The counts of a socket, which from now on is sent their changes. Raises Unavailable."""
@@ -79,16 +85,16 @@ class InboxCounts:
         sent[session] = None
         found = counts_of(await self._read(person.account_id, person.id), person)
         sent[session] = found = sent.get(session) or found  # a later query may have ended first
+        self._views.include(person.account_id, person.id)
         return found
 
     def deliver(self, event: Event) -> None:
         """Count again after an event that may change something."""
-        is_message = event.event == MESSAGE
-        if not (is_message or event.event in CHANGING) or not self._accounts:
+        if event.event not in {*CHANGING, MESSAGE, CLASSIFICATION} or not self._accounts:
             return
-        for room in event.rooms:
-            account_id = self._accounts.get(room)
-            if account_id is not None and (not is_message or account_id in self._waiting):
+        for account_id in {self._accounts[room] for room in event.rooms if room in self._accounts}:
+            self._views.note(account_id, event.event)
+            if event.event in CHANGING or (event.event == MESSAGE and account_id in self._waiting):
                 self._schedule(account_id, max(DELAY_SECONDS, PACE * min(self._seconds.get(account_id, NO_QUERY))))
 
     async def stop(self) -> None:
@@ -96,6 +102,7 @@ class InboxCounts:
         self._is_stopped = True
         for timer in self._due.values():
             timer.cancel()
+        await self._views.stop()
         await end(*self._refreshing)
 
     def _schedule(self, account_id: UUID, seconds: float) -> None:
@@ -118,6 +125,7 @@ class InboxCounts:
             self._sent.pop(account_id, None)
             self._seconds.pop(account_id, None)
             self._waiting.discard(account_id)
+            self._views.forget(account_id)
             return
         try:
             totals = await self._count(account_id, self._owners(account_id))
@@ -167,7 +175,7 @@ class InboxCounts:
             self._waiting.add(account_id)
         else:
             self._waiting.discard(account_id)
-        return found
+        return Totals(kinds=found.kinds, views=self._views.of(account_id) | found.views)
 
 
 def _is_of(session: ClientSession, account_id: UUID) -> bool:

@@ -1,5 +1,6 @@
 """Conversations as staff or the customer sees them, and their changes; every change adds a row to the audit log."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -221,21 +222,62 @@ async def page(
     return [_conversation(row, owner(viewer)) for row in views], cursor
 
 
+async def number_by_agent(
+    tx: Transaction, *, wanted: Filter, owner_id: UUID | None, is_mine: bool, limit: int
+) -> tuple[Counter[UUID | None], bool]:
+    """The number of conversations of a list of staff, at most `limit`, and whether there can be more.
+
+    They are counted under None, or under their agents if the list `is_mine`, that of each agent who looks at it, and has
+    no owner. Raises Invalid for an unknown filter of a search.
+    """
+    search = SearchQuery() if wanted.words is None else parse(wanted.words)
+    is_mine = is_mine or "mine" in search.states
+    if is_mine and owner_id is not None:
+        wanted, is_mine = replace(wanted, assigned_to=owner_id), False
+    search = replace(search, states=search.states - {"mine"})
+    if wanted.is_waiting and wanted.words is None:
+        found = await _waiting_rows(tx, wanted, limit=limit + 1, cursor=None)
+    else:
+        wanted = await _narrowed(tx, None, wanted, search)
+        found = await _rows(tx, wanted, search, before=page_cursor.NEWEST, limit=limit + 1, has_agents=is_mine)
+    rows = [row for row in found if not row.get("is_end")]
+    most = SEARCH_LIMIT - 1 if search.words or search.sender else limit
+    has_more = len(rows) > most or len(rows) < len(found)
+    if not is_mine:
+        return Counter({None: min(len(rows), limit)}), has_more
+    return Counter(row["assigned_to"] for row in rows[:limit] if row["assigned_to"] is not None), has_more
+
+
 async def _page_rows(
     tx: Transaction, viewer: Person, wanted: Filter, *, limit: int, cursor: str | None
 ) -> list[dict[str, Any]]:
-    """The id and the time of each conversation of a page, by the query whose index fits."""
-    before_at, before_id = page_cursor.NEWEST if cursor is None else page_cursor.decode(cursor)
+    """The id and the time of each conversation of a page, and its agent if the query reads it."""
+    before = page_cursor.NEWEST if cursor is None else page_cursor.decode(cursor)
     if viewer.is_staff and wanted.is_waiting and wanted.words is None:
         return await _waiting_rows(tx, wanted, limit=limit, cursor=cursor)
     search = SearchQuery() if wanted.words is None or not viewer.is_staff else parse(wanted.words)
-    wanted = await _narrowed(tx, viewer, wanted, search)
+    wanted = await _narrowed(tx, viewer.id, wanted, search)
+    wanted = wanted if viewer.is_staff else replace(wanted, contact_id=viewer.id)
+    return await _rows(tx, wanted, search, before=before, limit=limit)
+
+
+async def _rows(
+    tx: Transaction,
+    wanted: Filter,
+    search: SearchQuery,
+    *,
+    before: tuple[datetime, UUID],
+    limit: int,
+    has_agents: bool = False,
+) -> list[dict[str, Any]]:
+    """As `_page_rows`, by the query whose index fits, or one that reads the agents."""
+    before_at, before_id = before
     if search.before is not None and search.before < before_at:
         before_at, before_id = search.before, UUID(int=0)
     position = {"before_at": before_at, "before_id": before_id, "limit": limit}
     position["statuses"] = _statuses(wanted, search)
     agent = {"agent_id": wanted.assigned_to, "unassigned": wanted.unassigned}
-    contact_id = wanted.contact_id if viewer.is_staff else viewer.id
+    contact_id = wanted.contact_id
     more = agent | _more(wanted) | {"since": search.after}
     sender = {"sender": search.sender and pattern(search.sender), "search_limit": SEARCH_LIMIT}
     if search.words:
@@ -245,7 +287,7 @@ async def _page_rows(
         rows = queries.page_of_sender(tx, contact_id=contact_id, **sender, **more, **position)
     elif contact_id is not None:
         rows = queries.page_of_contact(tx, contact_id=contact_id, **more, **position)
-    elif wanted.needs_scan or search.after is not None:
+    elif wanted.needs_scan or search.after is not None or has_agents:
         rows = queries.page_of_filtered(tx, scanned=wanted.scanned, **more, **position)
     elif wanted.unassigned:
         rows = queries.page_of_unassigned(tx, **position)
@@ -273,7 +315,7 @@ async def _waiting_rows(tx: Transaction, wanted: Filter, *, limit: int, cursor: 
     return [row async for row in rows]
 
 
-async def _narrowed(tx: Transaction, viewer: Person, wanted: Filter, search: SearchQuery) -> Filter:
+async def _narrowed(tx: Transaction, viewer_id: UUID | None, wanted: Filter, search: SearchQuery) -> Filter:
     """The filter with those of a search. Raises Invalid for an unknown label."""
     if search.label is not None:
         row = await label_queries.id_of(tx, name=search.label)
@@ -283,7 +325,7 @@ async def _narrowed(tx: Transaction, viewer: Person, wanted: Filter, search: Sea
     if "snoozed" in search.states:
         wanted = replace(wanted, is_snoozed=True)
     if "mine" in search.states:
-        wanted = replace(wanted, assigned_to=viewer.id)
+        wanted = replace(wanted, assigned_to=viewer_id)
     return replace(wanted, unassigned=True) if "unassigned" in search.states else wanted
 
 

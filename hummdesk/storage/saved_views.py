@@ -1,5 +1,6 @@
 """Saved views: filters of the inbox with a name, each of one agent or shared with all staff of the account."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
@@ -62,6 +63,11 @@ async def views(tx: Transaction, viewer: Person) -> list[SavedView]:
     """The shared views and the viewer's own, the shared ones first, each by name."""
     rows = queries.views(tx, owner_id=viewer.id, limit=MOST_SHARED + MOST_OWN)
     return [SavedView.from_row(row) async for row in rows]
+
+
+async def scanned(tx: Transaction, *, owners: Collection[UUID], limit: int) -> list[SavedView]:
+    """The shared views and those of the owners that `counts.by_kind` does not count, the shared ones first."""
+    return [SavedView.from_row(row) async for row in queries.scanned(tx, owners=list(owners), limit=limit)]
 
 
 async def get(tx: Transaction, viewer: Person, view_id: UUID) -> SavedView:

@@ -262,7 +262,7 @@ WITH candidate AS MATERIALIZED (
     ORDER BY page.updated_at DESC, page.id DESC
     LIMIT :scanned
 ), found AS (
-    SELECT id, updated_at
+    SELECT id, updated_at, assigned_to
     FROM candidate
     WHERE (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
       AND NOT (:unassigned AND assigned_to IS NOT NULL)
@@ -280,10 +280,10 @@ WITH candidate AS MATERIALIZED (
     ORDER BY updated_at, id
     LIMIT 1
 )
-SELECT id, updated_at, false AS is_end
+SELECT id, updated_at, assigned_to, false AS is_end
 FROM found
 UNION ALL
-SELECT id, updated_at, true AS is_end
+SELECT id, updated_at, NULL::uuid AS assigned_to, true AS is_end
 FROM ending
 ORDER BY is_end, updated_at DESC, id DESC;
 
@@ -308,7 +308,7 @@ WITH candidate AS MATERIALIZED (
     ORDER BY waiting_since, id
     LIMIT :scanned
 ), found AS (
-    SELECT id, waiting_since
+    SELECT id, waiting_since, assigned_to
     FROM candidate
     WHERE status = ANY(:statuses::text[])
       AND (:contact_id::uuid IS NULL OR contact_id = :contact_id)
@@ -328,17 +328,17 @@ WITH candidate AS MATERIALIZED (
     ORDER BY waiting_since DESC, id DESC
     LIMIT 1
 )
-SELECT id, waiting_since AS updated_at, false AS is_end
+SELECT id, waiting_since AS updated_at, assigned_to, false AS is_end
 FROM found
 UNION ALL
-SELECT id, waiting_since AS updated_at, true AS is_end
+SELECT id, waiting_since AS updated_at, NULL::uuid AS assigned_to, true AS is_end
 FROM ending
 ORDER BY is_end, updated_at, id;
 
 -- name: page_of_found(words, parts, terms, sender, search_limit, contact_id, agent_id, unassigned, team_id, priority, label_id, is_snoozed, category, recent, since, statuses, before_at, before_id, limit)
 -- As `page_of_account`, of the conversations that match words: `search_limit` messages, subjects and customers each; and if
 -- a sender is given, of customers whose name or address matches it.
-SELECT id, updated_at
+SELECT id, updated_at, assigned_to
 FROM conversations
 WHERE account_id = current_account()
   AND id = ANY(ARRAY(
@@ -365,10 +365,10 @@ LIMIT :limit;
 
 -- name: page_of_sender(sender, search_limit, contact_id, agent_id, unassigned, team_id, priority, label_id, is_snoozed, category, recent, since, statuses, before_at, before_id, limit)
 -- As `page_of_account`, of the `search_limit` newest customers whose name or address matches a pattern.
-SELECT page.id, page.updated_at
+SELECT page.id, page.updated_at, page.assigned_to
 FROM find_contacts(:sender, :search_limit) AS sender (contact_id)
 CROSS JOIN LATERAL (
-    SELECT id, updated_at
+    SELECT id, updated_at, assigned_to
     FROM conversations
     WHERE account_id = current_account()
       AND conversations.contact_id = sender.contact_id

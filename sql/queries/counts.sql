@@ -1,8 +1,8 @@
 -- name: by_kind(owners, views, limit)
 -- Without a view, the number of the account's open conversations by agent and team. And for each shared view and each view
 -- of the `owners`, at most `views`, the number of conversations that it shows, by agent if it shows each agent's own. Of
--- each status, at most `limit` conversations are counted. Views of closed conversations, of categories and of search
--- results are not counted, since that would read everything.
+-- each status, at most `limit` conversations are counted. Views of closed conversations, of all statuses, of categories and
+-- of search results are counted by their lists.
 WITH viewed AS MATERIALIZED (
     SELECT
         saved.id,

@@ -69,3 +69,22 @@ SELECT
     OR EXISTS (SELECT FROM teams WHERE account_id = current_account() AND id = :team_id) AS "teamId",
     :label_id::uuid IS NULL
     OR EXISTS (SELECT FROM labels WHERE account_id = current_account() AND id = :label_id) AS "labelId";
+
+-- name: scanned(owners, limit)
+-- The shared views and those of the `owners` that `counts.by_kind` does not count, the shared ones first.
+SELECT
+    id,
+    owner_id,
+    name,
+    filter,
+    created_at
+FROM saved_views
+WHERE account_id = current_account()
+  AND (owner_id IS NULL OR owner_id = ANY(:owners::uuid[]))
+  AND (
+      filter ->> 'status' IS DISTINCT FROM 'open' AND filter ->> 'status' IS DISTINCT FROM 'pending'
+      OR filter ->> 'search' IS NOT NULL
+      OR filter ->> 'category' IS NOT NULL
+  )
+ORDER BY owner_id IS NOT NULL, id
+LIMIT :limit;

@@ -79,10 +79,11 @@ class QueueCount(TypedDict):
 
 
 class ViewCount(TypedDict):
-    """How many conversations a saved view shows."""
+    """How many conversations a saved view shows. `hasMore`: at least so many."""
 
     viewId: Id
     count: Count
+    hasMore: NotRequired[bool]
 
 
 @event("counts_changed")
@@ -90,8 +91,9 @@ class CountsChanged(SocketEvent):
     """The numbers of open conversations: the person's own, the unassigned ones, and of these those in each queue; and
     the number of each saved view.
 
-    A team without one is left out, and so is a view that is not counted: of closed conversations, of all statuses, of a
-    category, or with a search. Sent to sockets that have asked for `get_inbox`, shortly after a change.
+    A team without one is left out, and so is a view that is not counted yet: that of closed conversations, of all
+    statuses, of a category, or with a search is counted later than the others. Sent to sockets that have asked for
+    `get_inbox`, shortly after a change.
     """
 
     mine: Count

@@ -399,6 +399,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ),
     ("saved_views.add", {"id": new_id(), "owner_id": AGENT, "name": "New", "filter": Jsonb({})}, 0),
     ("saved_views.views", {"owner_id": AGENT, "limit": 150}, 0),
+    ("saved_views.scanned", {"owners": [AGENT], "limit": 20}, 0),
     ("saved_views.count", {"owner_id": AGENT}, 0),
     ("saved_views.known", {"user_id": AGENT, "team_id": md5("2team1"), "label_id": md5("2label1")}, 0),
     ("labels.add", {"id": new_id(), "name": "New", "color": "#0b5f59"}, 0),

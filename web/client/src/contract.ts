@@ -329,13 +329,14 @@ export interface QueueCount {
   count: number;
 }
 
-/** How many conversations a saved view shows. */
+/** How many conversations a saved view shows. `hasMore`: at least so many. */
 export interface ViewCount {
   viewId: string;
   count: number;
+  hasMore?: boolean;
 }
 
-/** The numbers of open conversations: the person's own, the unassigned ones, and of these those in each queue; and the number of each saved view. A team without one is left out, and so is a view that is not counted: of closed conversations, of all statuses, of a category, or with a search. Sent to sockets that have asked for `get_inbox`, shortly after a change. */
+/** The numbers of open conversations: the person's own, the unassigned ones, and of these those in each queue; and the number of each saved view. A team without one is left out, and so is a view that is not counted yet: that of closed conversations, of all statuses, of a category, or with a search is counted later than the others. Sent to sockets that have asked for `get_inbox`, shortly after a change. */
 export interface CountsChanged {
   mine: number;
   unassigned: number;

@@ -1,18 +1,19 @@
-// The number of open conversations of a view, which describes its button.
+// The number of conversations of a view, which describes its button.
 
-import { number, t } from "@hummdesk/texts";
+import { number } from "@hummdesk/texts";
 
 const MOST = 9999;
 
-export function CountBadge({ count }: { count: number | undefined }) {
+// `hasMore`: at least so many.
+export function CountBadge({ count, hasMore = false }: { count: number | undefined; hasMore?: boolean | undefined }) {
   if (!count) return null;
   return (
     <span class="count-badge" aria-hidden="true">
-      {count > MOST ? `${number(MOST)}+` : number(count)}
+      {countText(count, hasMore)}
     </span>
   );
 }
 
-export function countText(count: number | undefined): string | undefined {
-  return count === undefined ? undefined : t("console.list.openCount", { count });
+export function countText(count: number, hasMore = false): string {
+  return number(Math.min(count, MOST)) + (hasMore || count > MOST ? "+" : "");
 }

@@ -154,18 +154,23 @@ function Filters() {
   return (
     <div class="filters">
       <fieldset class="segments" aria-label={t("console.list.assignee")}>
-        {VIEWS.map((view) => (
-          <button
-            type="button"
-            key={view}
-            aria-pressed={shown === view}
-            aria-description={countText(inbox.countOf(view))}
-            onClick={() => (saved ? list.show(view) : list.filter({ view }))}
-          >
-            {t(`console.list.view.${view}`)}
-            <CountBadge count={inbox.countOf(view)} />
-          </button>
-        ))}
+        {VIEWS.map((view) => {
+          const count = inbox.countOf(view);
+          return (
+            <button
+              type="button"
+              key={view}
+              aria-pressed={shown === view}
+              aria-description={
+                count === undefined ? undefined : t("console.list.openCount", { count: countText(count) })
+              }
+              onClick={() => (saved ? list.show(view) : list.filter({ view }))}
+            >
+              {t(`console.list.view.${view}`)}
+              <CountBadge count={count} />
+            </button>
+          );
+        })}
       </fieldset>
       <QueueFilter />
       <Views />

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { load } from "./load.mjs";
 
 const { Inbox } = await load("console/src/state/inbox.ts");
+const { countText } = await load("console/src/count-badge.tsx");
 const { OwnUnread } = await load("console/src/state/own-unread.ts");
 
 // A client whose requests are answered by a function, and whose events are emitted by the test.
@@ -42,4 +43,8 @@ test("a conversation that was moved while the client was offline is not counted 
   assert.equal(ownUnread.count, 1);
   await ownUnread.load(0); // after a reconnect, when it is a colleague's
   assert.equal(ownUnread.count, 0);
+});
+
+test("a count of a view that has more is shown as at least so many", () => {
+  assert.deepEqual([countText(12), countText(1000, true), countText(12_345)], ["12", "1,000+", "9,999+"]);
 });

@@ -1,9 +1,9 @@
 // What the inbox shows beside its conversations: the labels of the account, saved views, and counts.
 
-import type { CountsChanged, DeskClient, LabelChanged, SavedViewChanged } from "@hummdesk/client";
+import type { CountsChanged, DeskClient, LabelChanged, SavedViewChanged, ViewCount } from "@hummdesk/client";
 import type { View as StoredView } from "@hummdesk/client/rest";
 
-import { isBuiltIn } from "./conversation-list";
+import type { BuiltIn } from "./conversation-list";
 
 export type Label = LabelChanged;
 export type SavedView = Omit<SavedViewChanged, "deleted">;
@@ -57,13 +57,16 @@ export class Inbox {
     this.changed();
   }
 
-  // The conversations of a view, or of those that wait for a team; undefined if it is not counted.
-  countOf(view: string, teamId = ""): number | undefined {
-    if (!this.counts) return undefined;
-    if (!isBuiltIn(view)) return this.counts.views.find(({ viewId }) => viewId === view)?.count;
-    if (view === "all") return undefined;
+  // The conversations of a built-in view, or of those that wait for a team; undefined if it is not counted.
+  countOf(view: BuiltIn, teamId = ""): number | undefined {
+    if (!this.counts || view === "all") return undefined;
     if (!teamId) return this.counts[view];
     return this.counts.queues.find((queue) => queue.teamId === teamId)?.count ?? 0;
+  }
+
+  // The conversations of a saved view; undefined if it is not counted.
+  viewCountOf(id: string): ViewCount | undefined {
+    return this.counts?.views.find(({ viewId }) => viewId === id);
   }
 
   // A view that was just stored, whose event may not have arrived. Returns its id.

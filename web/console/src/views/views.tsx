@@ -16,19 +16,23 @@ export function Views() {
   return (
     <fieldset class="views" aria-label={t("console.views.label")}>
       {views.map(({ viewId, name, shared }) => {
-        const count = inbox.countOf(viewId);
+        const { count, hasMore } = inbox.viewCountOf(viewId) ?? {};
         return (
           <button
             type="button"
             key={viewId}
             class="view-chip"
             aria-pressed={list.view === viewId}
-            aria-description={count === undefined ? t("console.views.uncounted") : countText(count)}
+            aria-description={
+              count === undefined
+                ? t("console.views.uncounted")
+                : t("console.views.count", { count: countText(count, hasMore) })
+            }
             title={shared ? t("console.views.sharedView", { name }) : name}
             onClick={() => list.show(viewId)}
           >
             <span dir="auto">{name}</span>
-            <CountBadge count={count} />
+            <CountBadge count={count} hasMore={hasMore} />
           </button>
         );
       })}
