@@ -1,7 +1,6 @@
 """The latest entries of the shards that a process reads, kept to recover sessions, and bounded in bytes."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hummdesk.bus.envelope import Event, unpack
@@ -24,11 +23,15 @@ class Entry:
     events: tuple[Event, ...]
     size: int
     """Its memory in bytes, about."""
+    shards: int = 0
+    """The number of all shards, if the shard was split after this entry."""
 
     @classmethod
-    def from_redis(cls, entry_id: bytes, values: Iterable[bytes]) -> "Entry":
-        """`values` are those of its fields, in the order of append.lua."""
-        previous, at, *packed = values
+    def from_redis(cls, entry_id: bytes, fields: list[bytes]) -> "Entry":
+        """`fields` are names and values in turn, in the order of append.lua or split_shard.lua."""
+        previous, at, *packed = fields[1::2]
+        if fields[4:5] == [b"shards"]:
+            return cls(entry_id.decode(), previous.decode(), float(at), (), ENTRY_BYTES, int(packed[0]))
         return cls.of(entry_id.decode(), previous.decode(), at=float(at), packed=packed)
 
     @classmethod
@@ -118,10 +121,12 @@ class KeptEntries:
         self.bytes = 0
         self._shards: set[KeptShard] = set()
 
-    def begin(self) -> KeptShard:
-        """Return the entries of one more reader of a shard."""
+    def begin(self, *, after: KeptShard | None = None) -> KeptShard:
+        """Return the entries of one more reader of a shard; those of the shard that it was split from come first."""
         kept = KeptShard(self)
         self._shards.add(kept)
+        if after is not None:
+            kept.prepend(after.entries)
         return kept
 
     def end(self, kept: KeptShard) -> None:

@@ -70,7 +70,10 @@ class Group:
 
 
 def groups(settings: Settings) -> tuple[Group, ...]:
-    """Return the groups: one, whose keys have the names of earlier versions, or one for each shard of a cluster."""
+    """Return the groups: one, whose keys have the names of earlier versions, or in a cluster one for each shard.
+
+    They remain those of the first shards when shards are split: nobody goes offline by it.
+    """
     if RedisAddress.parse(settings.redis).topology != "cluster":
         return (Group("hummdesk"),)
     return tuple(Group(Shard(number).stream) for number in range(SHARDS))

@@ -1,11 +1,15 @@
-"""The event stream is partitioned into shards by account. All keys of a shard are in one slot of a Redis Cluster."""
+"""The event stream is partitioned into shards by account. All keys of a shard are in one slot of a Redis Cluster.
+
+Their number is raised by splitting each shard in two, one after the other: see splitting.py.
+"""
 
 import zlib
 from dataclasses import dataclass
 from uuid import UUID
 
 SHARDS = 16
-"""Not a setting: processes with different numbers would not receive each other's events, without any error."""
+"""The number of shards until it is raised."""
+MAX_SHARDS = 1024
 
 START = "0-0"
 """Before the first entry of a stream."""
@@ -14,6 +18,16 @@ START = "0-0"
 @dataclass(frozen=True, slots=True)
 class Shard:
     number: int
+
+    @property
+    def created_with(self) -> int:
+        """The number of shards when this one came into being."""
+        return max(SHARDS, 1 << self.number.bit_length())
+
+    @property
+    def origin(self) -> "Shard":
+        """The shard from which this one was split, by the doubling to `created_with`; one of the first is its own."""
+        return self if self.number < SHARDS else Shard(self.number - self.created_with // 2)
 
     @property
     def stream(self) -> str:
@@ -36,7 +50,10 @@ class Shard:
 
     @property
     def epoch(self) -> str:
-        """Key of the epoch of PostgreSQL's data in which events were appended last, and of how many there were."""
+        """Key of the epoch of PostgreSQL's data in which events were appended last, and of how many there were.
+
+        After a split also the number of shards, the id of the last entry for both parts, and the epoch at that time.
+        """
         return f"{self.stream}:epoch"
 
     def writer(self, name: str) -> str:
@@ -47,8 +64,44 @@ class Shard:
         return f"{self.stream}:mark:{name}"
 
 
-def shard_of(account_id: UUID) -> Shard:
-    return Shard(zlib.crc32(account_id.bytes) % SHARDS)
+class ShardMap:
+    """The shard of each account, as far as a process knows the splits.
+
+    Shards are split one after the other. So each has a number of its own: that of all shards when it was split last.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[Shard, int] = {}
+
+    def number_of(self, shard: Shard) -> int:
+        return self._numbers.get(shard, shard.created_with)
+
+    def split(self, shard: Shard, number: int) -> list[Shard]:
+        """Record that a shard was split, with the number of all shards after it; return the new shards.
+
+        The account of an event that was appended before the split is in the shard, and later in one of both.
+        """
+        before = self.number_of(shard)
+        self._numbers[shard] = max(before, number)
+        return [Shard(shard.number + one // 2) for one in doublings(before, number)]
+
+    def shard_of(self, account_id: UUID) -> Shard:
+        number = SHARDS
+        shard = shard_of(account_id, number)
+        while self.number_of(shard) > number:
+            number *= 2
+            shard = shard_of(account_id, number)
+        return shard
+
+
+def doublings(before: int, number: int) -> list[int]:
+    """Return the numbers of shards after `before` up to `number`, each twice the one before it."""
+    return [before << step for step in range(1, (number // before).bit_length())]
+
+
+def shard_of(account_id: UUID, number: int = SHARDS) -> Shard:
+    """Return the shard of an account among so many."""
+    return Shard(zlib.crc32(account_id.bytes) % number)
 
 
 def moment(entry_id: str) -> tuple[int, int]:

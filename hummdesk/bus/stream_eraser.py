@@ -12,8 +12,9 @@ from hummdesk.bus import assist_requests, draft_progress
 from hummdesk.bus.commands import Commands
 from hummdesk.bus.envelope import Event
 from hummdesk.bus.kept_entries import Entry
-from hummdesk.bus.shards import SHARDS, Shard, shard_of
-from hummdesk.bus.stream_writer import ENTRY_SECONDS, MARK_SECONDS
+from hummdesk.bus.shards import SHARDS, Shard, doublings, shard_of
+from hummdesk.bus.splitting import MARK_SECONDS, ShardSplitter
+from hummdesk.bus.stream_writer import ENTRY_SECONDS
 
 BATCH = 500
 IDS = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -27,26 +28,31 @@ class StreamEraser:
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
+        self._splitter = ShardSplitter(commands)
 
     async def close(self) -> None:
         await self._commands.close()
 
     async def block(self, account_id: UUID, keys: Iterable[str]) -> None:
         """Make the stream drop events with these deduplication keys, as if they had been published."""
-        shard = shard_of(account_id)
-        await self._commands.run_all(("SET", shard.mark(key), "blocked", "EX", MARK_SECONDS) for key in keys)
+        shards, blocked = await self._shards_of(account_id), list(keys)
+        marks = (shard.mark(key) for shard in shards for key in blocked)
+        await self._commands.run_all(("SET", mark, "blocked", "EX", MARK_SECONDS) for mark in marks)
 
     async def remove(self, account_id: UUID, ids: Set[UUID], holds: Holds) -> int:
         """Remove the entries with an event that names one of the ids and holds content; return their number."""
-        shard = shard_of(account_id)
-        found = [entry_id async for entry_id in self._holding(shard, ids, holds)]
-        for start in range(0, len(found), BATCH):
-            await self._commands.run("XDEL", shard.stream, *found[start : start + BATCH])
-        return len(found)
+        number = 0
+        for shard in await self._shards_of(account_id):
+            found = [entry_id async for entry_id in self._holding(shard, ids, holds)]
+            for start in range(0, len(found), BATCH):
+                await self._commands.run("XDEL", shard.stream, *found[start : start + BATCH])
+            number += len(found)
+        return number
 
     async def count(self, account_id: UUID, ids: Set[UUID], holds: Holds) -> int:
         """Count the entries that `remove` would remove."""
-        return len([entry_id async for entry_id in self._holding(shard_of(account_id), ids, holds)])
+        shards = await self._shards_of(account_id)
+        return len([entry_id for shard in shards async for entry_id in self._holding(shard, ids, holds)])
 
     async def delete_draft(self, account_id: UUID, conversation_id: UUID) -> None:
         """Delete the draft that is being generated; its run shows no more of it."""
@@ -65,7 +71,13 @@ class StreamEraser:
         """Remove expired entries. A write does this for its shard, but an idle shard keeps its last entries."""
         seconds, _ = await self._commands.run("TIME")
         oldest = (int(seconds) - ENTRY_SECONDS) * 1000
-        await self._commands.run_all(("XTRIM", Shard(number).stream, "MINID", oldest) for number in range(SHARDS))
+        shards = map(Shard, range(await self._splitter.number()))
+        await self._commands.run_all(("XTRIM", shard.stream, "MINID", oldest) for shard in shards)
+
+    async def _shards_of(self, account_id: UUID) -> list[Shard]:
+        """Return the shards of an account under each number of shards: entries from before a split are in the first."""
+        numbers = [SHARDS, *doublings(SHARDS, await self._splitter.number())]
+        return list(dict.fromkeys(shard_of(account_id, number) for number in numbers))
 
     async def _holding(self, shard: Shard, ids: Set[UUID], holds: Holds) -> AsyncIterator[bytes]:
         wanted = {str(one).encode() for one in ids}
@@ -75,7 +87,7 @@ class StreamEraser:
             for entry_id, fields in entries:
                 if any(_names(packed, wanted) for packed in fields[1::2]) and any(
                     holds(event) and _names(event.body + " ".join(event.rooms).encode(), wanted)
-                    for event in Entry.from_redis(entry_id, fields[1::2]).events
+                    for event in Entry.from_redis(entry_id, fields).events
                 ):
                     yield entry_id
             if len(entries) < BATCH:

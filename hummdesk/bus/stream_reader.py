@@ -13,11 +13,13 @@ from uuid import UUID
 from hummdesk.bus.commands import Commands
 from hummdesk.bus.delivery_position import AppendedEntry, Arrival, DeliveryPosition
 from hummdesk.bus.envelope import Event
-from hummdesk.bus.kept_entries import Entry, KeptEntries
+from hummdesk.bus.kept_entries import Entry, KeptEntries, KeptShard
 from hummdesk.bus.own_connection import Connection
-from hummdesk.bus.shards import START, Shard, moment, shard_of
+from hummdesk.bus.shards import START, Shard, ShardMap, moment
+from hummdesk.bus.splitting import ShardSplitter, ShardState
 from hummdesk.bus.unavailable import REDIS_ERRORS
 from hummdesk.core.background import end
+from hummdesk.core.errors import Unavailable
 from hummdesk.core.metrics import BUS_LAG_SECONDS
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 Deliver = Callable[[Event], object]
 OnLoss = Callable[[Shard], object]
 OnReconnected = Callable[[Shard], object]
+OnSplit = Callable[[Shard, int, str], object]
+"""(shard, number of all shards, id of the last entry before the split, or empty if it was not read)"""
 Drain = Callable[[], Awaitable[object]]
 
 BLOCK_SECONDS = 2.0
@@ -61,12 +65,18 @@ class ShardReader:
         drain: Drain,
         on_loss: OnLoss,
         on_reconnected: OnReconnected,
+        on_split: OnSplit,
         keep_seconds: float,
         memory: KeptEntries,
         loading: asyncio.Lock,
+        after: "ShardReader | None" = None,
     ) -> None:
+        """`after`: the reader of the shard that this one was split from, which has just read the split."""
         self.shard = shard
+        self.number = shard.created_with
+        """The number of all shards at the last split of this one."""
         self._position = DeliveryPosition()
+        self._position.id = after.position if after else ""
         self.lag_seconds = 0.0
         """From the publication to the delivery of the last entry; 0 while there is no backlog."""
         self._lag_metric = BUS_LAG_SECONDS.labels(shard.number)
@@ -77,9 +87,10 @@ class ShardReader:
         self._drain = drain
         self._on_loss = on_loss
         self._on_reconnected = on_reconnected
+        self._on_split = on_split
         self._keep_seconds = keep_seconds
         self._memory = memory
-        self._kept = memory.begin()
+        self._kept: KeptShard = memory.begin(after=after._kept if after else None)
         self._has_begun = asyncio.Event()
         self._is_late = False
         """Sockets did not wait for the first answer of Redis: events before it count as lost."""
@@ -129,10 +140,10 @@ class ShardReader:
     async def _run(self) -> None:
         while True:
             try:
-                if not self._has_position:
+                while not self._has_position:
                     await self._find_position()
                 await self._read()
-            except REDIS_ERRORS as error:
+            except (*REDIS_ERRORS, Unavailable) as error:
                 self._has_position = False
                 log.warning("stream.read_failed", extra={"error": type(error).__name__})
                 self._begin_late()
@@ -148,7 +159,10 @@ class ShardReader:
         Own entries may be appended and delivered before the answer arrives, which says nothing about them.
         """
         delivered = self.position
-        [found] = await self._connection.request(("GET", self.shard.tip))
+        found, epoch = await self._connection.request(("GET", self.shard.tip), ("GET", self.shard.epoch))
+        if not found and self.shard != self.shard.origin:  # the split is new, or Redis has lost it
+            await ShardSplitter(self._commands).begin(self.shard)
+            return
         tip = (found or START.encode()).decode()
         if not delivered and not self._is_late:
             self._position.id = tip
@@ -156,9 +170,21 @@ class ShardReader:
             self._lose(tip)
         self._has_position = True
         self._found_on = self._connection.opened
+        self._notice_split(ShardState.parsed(epoch))
         self._has_begun.set()
         if delivered:
             self._on_reconnected(self.shard)
+
+    def _notice_split(self, state: ShardState) -> None:
+        """Record a split before the position, which is not read any more."""
+        if state.number > self.number and moment(state.seal) <= moment(self.position):
+            if self._has_begun.is_set():  # it is among what was lost
+                self._on_loss(self.shard)
+            self._split(state.number)
+
+    def _split(self, number: int, seal: str = "") -> None:
+        self.number = number
+        self._on_split(self.shard, number, seal)
 
     def _lose(self, position: str) -> None:
         log.warning("stream.events_lost", extra={"shard": self.shard.number})
@@ -190,10 +216,13 @@ class ShardReader:
         arrival = self._position.arrival(entry_id.decode(), fields[1].decode())
         if arrival is Arrival.DELIVERED:
             return
-        entry = Entry.from_redis(entry_id, fields[1::2])
+        entry = Entry.from_redis(entry_id, fields)
         if arrival is Arrival.AFTER_LOSS:
             self._lose(entry.previous)
+            self._has_position = False  # a split may be among what is lost
         self._deliver_next(entry)
+        if entry.shards > self.number:
+            self._split(entry.shards, entry.id)
 
     async def _pause(self) -> None:
         """Wait until an own entry reveals others before it, or for PAUSE_SECONDS."""
@@ -263,7 +292,7 @@ class ShardReader:
         found: list[Entry] = []
         while before and most >= 0:
             raw = await self._commands.run("XRANGE", self.shard.stream, first, before, "COUNT", BATCH)
-            loaded = [Entry.from_redis(entry_id, fields[1::2]) for entry_id, fields in raw]
+            loaded = [Entry.from_redis(entry_id, fields) for entry_id, fields in raw]
             found += loaded
             most -= sum(entry.size for entry in loaded)
             if len(raw) < BATCH:
@@ -304,24 +333,43 @@ class StreamReader:
             drain=drain,
             on_loss=on_loss,
             on_reconnected=self._reconnected,
+            on_split=self._split,
             keep_seconds=keep_seconds,
             memory=self.memory,
             loading=asyncio.Lock(),
         )
         self.on_reconnected: OnReconnected | None = None
         """Called with a shard when it is read on a new connection, perhaps from a server that has lost events."""
+        self._map = ShardMap()
         self._readers: dict[Shard, ShardReader] = {}
         self._unneeded: set[Shard] = set()
 
     async def follow(self, account_id: UUID) -> ShardReader:
         """Deliver the events of an account from now on. Return the reader of its shard."""
-        shard = shard_of(account_id)
-        if shard not in self._readers:
-            self._readers[shard] = self._new_reader(self._connection.another(), shard=shard)
-        self._unneeded.discard(shard)
-        reader = self._readers[shard]
-        await reader.begin()
-        return reader
+        while True:
+            shard = self.shard_of(account_id)
+            if shard not in self._readers:
+                self._readers[shard] = self._new_reader(self._connection.another(), shard=shard)
+            self._unneeded.discard(shard)
+            reader = self._readers[shard]
+            await reader.begin()
+            if self.shard_of(account_id) == shard:  # otherwise it was split, and the events are in another one
+                return reader
+
+    def shard_of(self, account_id: UUID) -> Shard:
+        """Return the shard of which the events of an account are delivered."""
+        return self._map.shard_of(account_id)
+
+    def reads(self, account_id: UUID, reader: ShardReader) -> bool:
+        """Whether this is still the reader of an account."""
+        return self._readers.get(self.shard_of(account_id)) is reader
+
+    def _split(self, shard: Shard, number: int, seal: str) -> None:
+        """Read the new shards from the split on. A split that was not read is no concern of any socket."""
+        for new in self._map.split(shard, number):
+            if seal and new not in self._readers:
+                after = self._readers[shard]
+                self._readers[new] = self._new_reader(self._connection.another(), shard=new, after=after)
 
     def deliver_appended(self, shard: Shard, entry: AppendedEntry) -> None:
         """Deliver an entry that this process has appended, if it reads the shard and has delivered all before it."""
@@ -334,7 +382,7 @@ class StreamReader:
 
     def position(self, account_id: UUID) -> str:
         """Return the last delivered position of an account's shard; empty if it is unknown."""
-        reader = self._readers.get(shard_of(account_id))
+        reader = self._readers.get(self.shard_of(account_id))
         return reader.position if reader else ""
 
     def forget(self, text: str) -> None:
@@ -344,12 +392,12 @@ class StreamReader:
 
     def lag_seconds(self, account_id: UUID) -> float:
         """Return the delivery lag of an account's shard."""
-        reader = self._readers.get(shard_of(account_id))
+        reader = self._readers.get(self.shard_of(account_id))
         return reader.lag_seconds if reader else 0.0
 
     async def stop_idle(self, accounts: Iterable[UUID]) -> None:
         """Stop reading the shards of which no account was passed in this call, nor in the one before."""
-        idle = self._readers.keys() - {shard_of(account) for account in accounts}
+        idle = self._readers.keys() - {self.shard_of(account) for account in accounts}
         ended = [self._readers.pop(shard) for shard in idle & self._unneeded]
         self._unneeded = idle - self._unneeded
         for reader in ended:

@@ -14,14 +14,17 @@ from uuid import UUID, uuid4
 
 from redis import exceptions
 
+from hummdesk.bus.commands import Commands
 from hummdesk.bus.delivery_position import AppendedEntry
 from hummdesk.bus.envelope import Envelope, OrderKey, pack
 from hummdesk.bus.ordering import FetchMissing, MessageOrder, Result, WaitFor, WriteNow
 from hummdesk.bus.own_connection import Command, Connection
 from hummdesk.bus.own_connection import pack as pack_command
-from hummdesk.bus.shards import SHARDS, Shard, shard_of
+from hummdesk.bus.shards import SHARDS, Shard, ShardMap
+from hummdesk.bus.splitting import MARK_SECONDS, ShardSplitter
 from hummdesk.bus.unavailable import REDIS_ERRORS
 from hummdesk.core.background import end, soon
+from hummdesk.core.errors import Unavailable
 from hummdesk.core.metrics import EVENTS_DROPPED
 
 log = logging.getLogger(__name__)
@@ -34,6 +37,8 @@ Kind = Literal["", "once", "next", "far", "forced"]
 
 SCRIPT = (Path(__file__).parent / "append.lua").read_text()
 DIGEST = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+REFUSED = b"shards "
+"""Begins the answer to a write to a shard that was split; the number of all shards follows."""
 RETRY_SECONDS = 0.25
 BATCH = 500
 """Events in one entry."""
@@ -50,8 +55,6 @@ ITEM_BYTES = 700
 """Memory of an event that waits, beside its packed form."""
 
 ENTRY_SECONDS = 600
-MARK_SECONDS = 3600
-"""How long an event is deduplicated by its mark; a repeat comes within minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,8 @@ class _Lane:
     """The write that Redis has not confirmed."""
     retry_at: float = float("-inf")
     """Until then it is not repeated."""
+    inherits: bool = False
+    """The shard was split from another one, whose marks count."""
 
     @property
     def is_busy(self) -> bool:
@@ -121,19 +126,33 @@ class _Lane:
         self.bytes -= item.size
         return item
 
-    def next_write(self, epoch: int) -> "_Write":
+    def next_write(self, epoch: int, shards: int) -> "_Write":
         """Return the write that was not confirmed, else the next one."""
         if self.unanswered is None:
-            self.unanswered = self._take(epoch)
+            self.unanswered = self._take(epoch, shards)
         return self.unanswered
 
-    def _take(self, epoch: int) -> "_Write":
+    def take_back(self, write: "_Write") -> list[_Item]:
+        """Take back a write that Redis has refused, and return all events, in order.
+
+        What it would have announced is to be announced again, with or without an event.
+        """
+        self.unanswered, self.number, self.is_due = None, self.number - 1, True
+        self.has_lost, self.begins = self.has_lost or write.has_lost, write.begins
+        items = [*write.items, *self.queue]
+        self.queue.clear()
+        self.bytes = 0
+        return items
+
+    def _take(self, epoch: int, shards: int) -> "_Write":
         if monotonic() - self.wrote_at > MARK_SECONDS / 2:  # the writer's number may have expired in Redis
             self.writer, self.number = uuid4().hex, 0
         self.number, self.wrote_at = self.number + 1, monotonic()
         has_lost, self.has_lost, self.is_due = self.has_lost, False, False
         begins, self.begins = self.begins, False
-        return _Write(self.shard, self.writer, self.number, self._take_batch(), has_lost, epoch, begins)
+        return _Write(
+            self.shard, self.writer, self.number, self._take_batch(), has_lost, epoch, begins, shards, self.inherits
+        )
 
     def _take_batch(self) -> list[_Item]:
         items: list[_Item] = []
@@ -154,14 +173,20 @@ class _Write:
     epoch: int
     begins: bool
     """In the first epoch of the process."""
+    shards: int
+    """The number of all shards at the last split of this one."""
+    inherits: bool
+    """The marks of the shard that this one was split from count."""
     at: float = field(default_factory=time)
 
-    def command(self, *, length: int, max_bytes: int) -> Command:
-        shard = self.shard
-        marks = [shard.mark(item.mark) for item in self.items if item.kind]
+    def marks(self, shard: Shard) -> list[str]:
+        return [shard.mark(item.mark) for item in self.items if item.kind]
+
+    def command(self, *, length: int, max_bytes: int, inherited: str) -> Command:
+        shard, marks = self.shard, self.marks(self.shard)
         keys = [shard.stream, shard.tip, shard.writer(self.writer), shard.parts, shard.part_bytes, shard.epoch, *marks]
         numbers = (self.number, length, ENTRY_SECONDS, MARK_SECONDS, self.at, int(self.has_lost), max_bytes)
-        head = (*numbers, self.epoch, int(self.begins))
+        head = (*numbers, self.epoch, int(self.begins), self.shards, inherited)
         events = (part for item in self.items for part in (item.kind, item.seq, item.packed))
         return ("EVALSHA", DIGEST, len(keys), *keys, *head, *events)
 
@@ -229,7 +254,8 @@ class StreamWriter:
         self._fetch = fetch
         self.on_appended: OnAppended | None = None
         """Called with each entry when Redis has stored it; it must not raise."""
-        self._lanes = [_Lane(Shard(number)) for number in range(SHARDS)]
+        self._map = ShardMap()
+        self._lanes = {shard: _Lane(shard) for shard in map(Shard, range(SHARDS))}
         self._order: MessageOrder[_Item] = MessageOrder(
             can_fetch=fetch is not None,
             size=lambda item: item.size,
@@ -238,6 +264,7 @@ class StreamWriter:
         )
         self._epoch = 0
         self._connection = connection
+        self._splitter = ShardSplitter(Commands(connection.another()))
         self._news = asyncio.Event()
         """Events have arrived while writes wait to be repeated."""
         self._flusher: asyncio.Task[None] | None = None
@@ -260,7 +287,7 @@ class StreamWriter:
         self._epoch = epoch
         if has_earlier:
             self._order.clear()
-        for lane in self._lanes:
+        for lane in self._lanes.values():
             if has_earlier:
                 lane.drop_committed()
             lane.is_due, lane.begins = True, not has_earlier
@@ -268,8 +295,8 @@ class StreamWriter:
 
     def verify(self, shard: Shard) -> None:
         """Make readers notice if Redis has lost the last write to a shard, as a replica that was promoted may have."""
-        lane = self._lanes[shard.number]
-        if lane.number:
+        lane = self._lanes.get(shard)
+        if lane is not None and lane.number:
             lane.is_due = True
             self._start()
 
@@ -287,20 +314,21 @@ class StreamWriter:
         self._is_closed = True
         if self._flusher is not None:
             await end(self._flusher)
+        await self._splitter.close()
         await self._connection.close()
 
     @property
     def backlog_bytes(self) -> int:
         """The memory of the events that wait to be written."""
-        return sum(lane.bytes for lane in self._lanes)
+        return sum(lane.bytes for lane in self._lanes.values())
 
     def _put(self, items: Iterable[_Item]) -> None:
         for item in items:
-            lane = self._lanes[shard_of(item.account_id).number]
+            lane = self._lanes[self._map.shard_of(item.account_id)]
             lane.put(item)
             self._idle.clear()
             self._news.set()
-            if lane.bytes * SHARDS > self._backlog_bytes:  # only then can the sum exceed it
+            if lane.bytes * len(self._lanes) > self._backlog_bytes:  # only then can the sum exceed it
                 self._limit()
         self._start()
 
@@ -310,23 +338,25 @@ class StreamWriter:
 
     def _limit(self) -> None:
         while self.backlog_bytes > self._backlog_bytes:
-            max(self._lanes, key=lambda lane: lane.bytes).drop()
+            max(self._lanes.values(), key=lambda lane: lane.bytes).drop()
 
     async def _flush(self) -> None:
-        while busy := [lane for lane in self._lanes if lane.is_busy]:
+        while busy := [lane for lane in self._lanes.values() if lane.is_busy]:
             now = monotonic()
             self._news.clear()
             due = [lane for lane in busy if lane.retry_at <= now]
             if not due:
                 await self._wait(min(lane.retry_at for lane in busy) - now)
                 continue
-            writes = [lane.next_write(self._epoch) for lane in due]
+            writes = [lane.next_write(self._epoch, self._map.number_of(lane.shard)) for lane in due]
             for lane, write, answer in zip(due, writes, await self._write(writes), strict=True):
-                if isinstance(answer, bytes):
+                if not isinstance(answer, bytes):
+                    lane.retry_at = monotonic() + RETRY_SECONDS
+                elif answer.startswith(REFUSED):
+                    await self._refused(lane, write, int(answer.removeprefix(REFUSED)))
+                else:
                     lane.unanswered = None
                     self._confirm(write, _Answer.parsed(answer))
-                else:
-                    lane.retry_at = monotonic() + RETRY_SECONDS
         if self._order.is_empty:
             self._idle.set()
 
@@ -343,17 +373,26 @@ class StreamWriter:
 
     async def _write(self, writes: list[_Write]) -> list[bytes | Exception]:
         """Write once; return the answer to each, or its error."""
-        commands = [write.command(length=self._length, max_bytes=self._shard_bytes) for write in writes]
-        packed, keys = [pack_command(command) for command in commands], [write.shard.stream for write in writes]
+        inherited = await asyncio.gather(*map(self._inherited, writes))
+        ready = [(write, marks) for write, marks in zip(writes, inherited, strict=True) if isinstance(marks, str)]
+        sent = iter(await self._exchange(ready) if ready else [])
+        answers = [next(sent) if isinstance(marks, str) else marks for marks in inherited]
+        failed = {type(answer).__name__ for answer in answers if isinstance(answer, Exception)}
+        for name in sorted(failed):
+            log.warning("stream.write_failed", extra={"error": name})
+        return answers
+
+    async def _exchange(self, writes: list[tuple[_Write, str]]) -> list[bytes | Exception]:
+        """Send writes with the marks that they inherit."""
+        limits = {"length": self._length, "max_bytes": self._shard_bytes}
+        packed = [pack_command(write.command(inherited=marks, **limits)) for write, marks in writes]
+        keys = [write.shard.stream for write, _ in writes]
         try:
             answers: list[bytes | Exception] = await self._connection.exchange(packed, keys)
             if any(isinstance(answer, exceptions.NoScriptError) for answer in answers):
                 answers = await self._repeat(packed, keys)
         except REDIS_ERRORS as error:
             answers = [error] * len(writes)
-        failed = {type(answer).__name__ for answer in answers if isinstance(answer, Exception)}
-        for name in sorted(failed):
-            log.warning("stream.write_failed", extra={"error": name})
         return answers
 
     async def _repeat(self, packed: list[bytes], keys: list[str]) -> list[Any]:
@@ -361,6 +400,35 @@ class StreamWriter:
         load = pack_command(("SCRIPT", "LOAD", SCRIPT))
         answers = await self._connection.exchange([*[load] * len(keys), *packed], [*keys, *keys])
         return answers[len(keys) :]
+
+    # Splits of shards ---------------------------------------------------------------------------------------------
+
+    async def _refused(self, lane: _Lane, write: _Write, number: int) -> None:
+        """Redis has split the shard since, or has lost a split that this process knows."""
+        if number < write.shards:
+            try:
+                await self._splitter.restore(lane.shard, write.shards)
+            except Unavailable:
+                lane.retry_at = monotonic() + RETRY_SECONDS
+            return
+        for shard in self._map.split(lane.shard, number):
+            self._lanes[shard] = _Lane(
+                shard, has_lost=write.has_lost or lane.has_lost, begins=write.begins, is_due=True, inherits=True
+            )
+        for item in lane.take_back(write):
+            self._lanes[self._map.shard_of(item.account_id)].put(item)
+
+    async def _inherited(self, write: _Write) -> str | Exception:
+        """Return the marks of a write in the shard that its own was split from; none once they have expired."""
+        shard = write.shard
+        if not write.inherits or not (marks := write.marks(shard.origin)):
+            return ""
+        try:
+            found = await self._splitter.split(shard.origin, shard.created_with, marks)
+        except Unavailable as error:
+            return error
+        self._lanes[shard].inherits = bool(found.marks)
+        return found.marks
 
     # The order of messages ----------------------------------------------------------------------------------------
 

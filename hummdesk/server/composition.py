@@ -196,6 +196,7 @@ def _delivery(
     sockets = SocketRegistry(
         server,
         position=reader.position if settings.recovery_window_seconds else None,
+        shard_of=reader.shard_of,
         counts=ConnectionCounts(labels),
     )
     inbox_counts = InboxCounts(database, sockets)

@@ -13,7 +13,7 @@ from weakref import WeakSet
 from orjson import Fragment
 
 from hummdesk.bus.envelope import Event
-from hummdesk.bus.shards import Shard, shard_of
+from hummdesk.bus.shards import Shard
 from hummdesk.core.errors import Conflict, Unauthorized
 from hummdesk.core.metrics import DELIVERIES, DISCONNECTS
 from hummdesk.core.models import ANSWERING, Person, Role
@@ -111,11 +111,20 @@ class Deliveries:
 
 class SocketRegistry:
     def __init__(
-        self, server: SocketIOServer, *, position: Callable[[UUID], str] | None, counts: ConnectionCounts
+        self,
+        server: SocketIOServer,
+        *,
+        position: Callable[[UUID], str] | None,
+        shard_of: Callable[[UUID], Shard],
+        counts: ConnectionCounts,
     ) -> None:
-        """`position` returns the last delivered offset of an account; without it events carry no offset."""
+        """
+        `position`: returns the last delivered offset of an account; without it events carry no offset.
+        `shard_of`: returns the shard of which its events are delivered.
+        """
         self._server = server
         self._position = position
+        self._shard_of = shard_of
         self.counts = counts
         self.sessions: dict[str, ClientSession] = {}
         self.recovering: WeakSet[ClientSession] = WeakSet()
@@ -243,7 +252,7 @@ class SocketRegistry:
         Without a shard, those of all: PostgreSQL may have lost transactions.
         """
         for session in list(self.sessions.values()):
-            if session.person is not None and shard in (None, shard_of(session.person.account_id)):
+            if session.person is not None and shard in (None, self._shard_of(session.person.account_id)):
                 self.close(session, code="RESYNC", message="Events were lost; reconnect and reload", reconnect=True)
 
     def _offset(self, session: ClientSession) -> str | None:

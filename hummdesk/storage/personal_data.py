@@ -563,7 +563,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         pattern="hummdesk:{events:*}:epoch",
-        holds="the epoch of the data in PostgreSQL",
+        holds="the epoch of the data in PostgreSQL, and the last split of the shard",
         erasure="holds nothing about a person",
         lifetime="kept",
     ),

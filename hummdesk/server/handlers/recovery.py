@@ -156,6 +156,8 @@ class _Recoverable:
         may_be_revoked = self.claims.is_revocable and self.changes != self.context.tokens.changes
         if self.session.has_pending_change or may_be_revoked:
             raise NotRecovered("changed")
+        if not self.context.reader.reads(self.person.account_id, self.reader):
+            raise NotRecovered("gap")  # the shard was split meanwhile
         events = self.reader.after(self.offset.entry, self.offset.index)
         if events is None:
             raise NotRecovered("gap")

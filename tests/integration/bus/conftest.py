@@ -55,7 +55,7 @@ class AccountStream:
             keep_bytes=keep_bytes,
         )
         try:
-            delivered.shard = await reader.follow(self.account_id)
+            delivered.reader, delivered.shard = reader, await reader.follow(self.account_id)
             yield delivered
         finally:
             await reader.stop()
@@ -64,12 +64,14 @@ class AccountStream:
 class Delivered(list[int]):
     """The numbers of the events that a reader has delivered."""
 
+    reader: StreamReader
     shard: ShardReader
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.losses: list[int] = []
         """The number of delivered events at each loss."""
+        self.lost: list[Shard] = []
         self._news = asyncio.Event()
 
     def record(self, event: Event) -> None:
@@ -78,8 +80,9 @@ class Delivered(list[int]):
             self.append(event.data["number"])
             self._news.set()
 
-    def record_loss(self, _: Shard) -> None:
+    def record_loss(self, shard: Shard) -> None:
         self.losses.append(len(self))
+        self.lost.append(shard)
         self._news.set()
 
     async def reaches(self, *numbers: int) -> None:
@@ -97,7 +100,7 @@ class Delivered(list[int]):
 async def process(stream: AccountStream) -> AsyncIterator[tuple[StreamWriter, Delivered]]:
     """A writer and a reader, connected as in a web process."""
     async with stream.reading() as delivered, stream.writing() as writer:
-        writer.on_appended = lambda _, entry: delivered.shard.deliver_appended(entry)
+        writer.on_appended = delivered.reader.deliver_appended
         yield writer, delivered
 
 

@@ -198,7 +198,7 @@ async def test_confirmed_write_that_redis_has_lost_is_recognized_by_all_readers(
         writer.append(stream.number(1))
         other.append(stream.number(2))
         await delivered.until(lambda: len(delivered) == 2)
-        (writer_key,) = await client.keys(f"*:writer:{writer._lanes[shard_of(stream.account_id).number].writer}")
+        (writer_key,) = await client.keys(f"*:writer:{writer._lanes[shard_of(stream.account_id)].writer}")
         await client.delete(writer_key)
         other.append(stream.number(3))
         await delivered.until(lambda: len(delivered) == 3)
