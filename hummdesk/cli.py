@@ -20,6 +20,7 @@ COMMANDS = {
     "worker": "processes",
     "migrate": "processes",
     "doctor": "doctor",
+    "shards": "shards",
     "demo": "development",
     "token": "people",
     "env": "development",

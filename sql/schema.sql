@@ -26,6 +26,16 @@ CREATE TABLE epochs (
     CONSTRAINT epochs_only CHECK (is_only)
 );
 
+-- The number of shards of the event stream, once it was raised; no row: the first 16.
+CREATE TABLE event_stream (
+    is_only boolean NOT NULL DEFAULT true,
+    shards integer NOT NULL,
+    raised_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT event_stream_pkey PRIMARY KEY (is_only),
+    CONSTRAINT event_stream_only CHECK (is_only),
+    CONSTRAINT event_stream_shards_doubled CHECK (shards IN (32, 64, 128, 256, 512, 1024))
+);
+
 -- The server's system identifier and timeline: other ones after a promotion and a recovery to a point in time, and in
 -- another server. Unlike the timeline of the last checkpoint, this one is current as soon as a standby is promoted, and
 -- an ordinary role may read both. Empty where the service has no write-ahead log of its own.
@@ -2206,6 +2216,8 @@ GRANT UPDATE (status, published_at, lease_until, deadline_at, last_error, finish
 
 -- Web processes and the relay check at their start whether migrations are pending.
 GRANT SELECT ON schema_migrations TO hummdesk_app, hummdesk_relay;
+GRANT SELECT ON event_stream TO hummdesk_relay;
+GRANT SELECT, INSERT (shards), UPDATE (shards, raised_at) ON event_stream TO hummdesk_operator;
 
 ALTER TABLE ai_corrections ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ai_corrections FORCE ROW LEVEL SECURITY;

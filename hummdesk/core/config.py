@@ -138,7 +138,7 @@ class Settings:
     bus_length: int = setting(20_000, "maximum number of entries in each shard of the event stream", minimum=1000)
 
     bus_bytes: int = setting(
-        33_554_432, "maximum size of each of the 16 shards of the event stream in Redis", minimum=8_388_608
+        33_554_432, "maximum size of each shard of the event stream in Redis; there are 16, or more", minimum=8_388_608
     )
     backlog_bytes: int = setting(
         67_108_864,

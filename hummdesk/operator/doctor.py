@@ -54,11 +54,13 @@ async def findings(settings: Settings, url: str | None) -> list[Finding]:
     """Run all checks, each against other servers, at the same time; return errors before warnings."""
     from hummdesk.bus import checks as bus
     from hummdesk.operator.proxy_checks import proxy_findings
+    from hummdesk.operator.shards import shard_findings
     from hummdesk.storage import checks as storage
     from hummdesk.storage.file_checks import file_findings
 
     checks: list[Awaitable[list[Finding]]] = [asyncio.to_thread(price_findings, settings)]
     checks += [storage.database_findings(settings), bus.check(settings), file_findings(settings)]
+    checks += [shard_findings(settings)]
     if url is not None:
         checks.append(asyncio.to_thread(proxy_findings, settings, url))
     found = [finding for group in await asyncio.gather(*checks) for finding in group]

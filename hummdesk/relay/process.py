@@ -18,6 +18,7 @@ from hummdesk.bus.checks import check_at_start
 from hummdesk.bus.commands import Commands
 from hummdesk.bus.queue_positions import PublishedPositions
 from hummdesk.bus.recovery_store import SessionEraser
+from hummdesk.bus.splitting import ShardSplitter
 from hummdesk.bus.stream_eraser import StreamEraser
 from hummdesk.bus.task_queues import QueueLengths, open_task_queues
 from hummdesk.core import logs, metrics, webhooks
@@ -41,6 +42,7 @@ from hummdesk.relay.republisher import Republisher
 from hummdesk.relay.retention import PRUNE_SECONDS, RETENTION_SECONDS, Retention
 from hummdesk.relay.routing import MEASURE_SECONDS as ROUTING_SECONDS
 from hummdesk.relay.routing import RoutingSweeper
+from hummdesk.relay.shards import ShardKeeper
 from hummdesk.relay.snoozes import SnoozeEnder
 from hummdesk.relay.webhooks.bodies import FeedBodies
 from hummdesk.relay.webhooks.deliverer import Deliverer
@@ -103,11 +105,12 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
     erasing = opened(role="hummdesk_eraser", size=1)
     stream, sessions = StreamEraser(Commands.of(settings.redis)), SessionEraser(Commands.of(settings.redis))
     published = PublishedPositions(Commands.of(settings.redis))
+    splitter = ShardSplitter(Commands.of(settings.redis))
     async with AsyncExitStack() as resources:
         for database in (all_accounts, one_account, erasing, delivering, reading, routed):
             resources.push_async_callback(database.close)
             await database.open()
-        for resource in (queues, reported, stream, sessions, published):
+        for resource in (queues, reported, stream, sessions, published, splitter):
             resources.push_async_callback(resource.close)
         service = await resources.enter_async_context(open_broadcast_service(settings, epochs))
         eraser = Eraser(erasing, service.publisher, stream, sessions)
@@ -127,8 +130,19 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
         retention = Retention(settings, eraser)
         dispatcher = Dispatcher(settings, all_accounts, queues, service.publisher, reported=reported)
         keeper = FileKeeper(all_accounts, erasing, FileStore(settings), Scanner(settings))
+        shards = ShardKeeper(all_accounts, splitter)
         yield Relay(
-            settings, all_accounts, one_account, service, dispatcher, retention, deliverer, positions, routing, keeper
+            settings,
+            all_accounts,
+            one_account,
+            service,
+            dispatcher,
+            retention,
+            deliverer,
+            positions,
+            routing,
+            keeper,
+            shards,
         )
 
 
@@ -145,6 +159,7 @@ class Relay:
         positions: QueuePositions,
         routing: RoutingSweeper,
         keeper: FileKeeper,
+        shards: ShardKeeper,
     ) -> None:
         """`all_accounts` sees the runs and the outbox of every account, `one_account` all rows of one account."""
         self._settings = settings
@@ -189,6 +204,7 @@ class Relay:
             self._periodic(retention.prune_sign_ins, interval=PRUNE_SECONDS),
             self._periodic(retention.prune_old, interval=PRUNE_SECONDS),
             self._periodic(retention.trim_stream, interval=RETENTION_SECONDS),
+            self._periodic(shards.complete, interval=MEASURE_SECONDS),
             self._periodic(keeper.scan_due),
             self._periodic(keeper.delete_expired, interval=EXPIRE_SECONDS),
             self._periodic(keeper.delete_objects, interval=DELETE_SECONDS),

@@ -542,6 +542,7 @@ DELETION_ORDER = sorted(TABLES, key=lambda table: not table.is_deleted_first)
 OTHER_TABLES = {
     "schema_migrations": "names and checksums of migrations",
     "epochs": "the epoch of the data: one row",
+    "event_stream": "the number of shards of the event stream: one row",
     "erasures": "receipts: ids and counts of what was erased; kept as evidence, also of an erased account",
     "file_deletions": "ids of deleted files, until the relay has deleted their objects; also of an erased account",
 }

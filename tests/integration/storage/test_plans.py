@@ -839,7 +839,7 @@ PIPELINED |= {"snoozes.due"}
 SETTINGS = dict.fromkeys(PIPELINED, GENERIC_PLANS) | {f"retention.{name}": BY_INDEX for name in OLD_ROWS}
 """The settings of the planner that a query is executed with."""
 NOT_OF_REQUESTS = {
-    *("accounts", "ai_budgets", "model_calls", "demo", "directory", "migrations"),
+    *("accounts", "ai_budgets", "event_stream", "model_calls", "demo", "directory", "migrations"),
     *(f"articles.{do}_{what}" for do in ("put", "lock", "get", "remove") for what in ("article", "canned_reply")),
     *("erasures.contact_account", "erasures.request", "erasures.add_counts", "erasures.complete", "erasures.verified"),
     *("erasures.receipt", "erasures.account_exists", "erasures.primary_key", "erasures.deactivate_people"),

@@ -21,7 +21,7 @@ TENANT_TABLES = """
     FROM pg_class
     WHERE relnamespace = 'public'::regnamespace
       AND relkind IN ('r', 'p')
-      AND relname NOT IN ('schema_migrations', 'epochs')
+      AND relname NOT IN ('schema_migrations', 'epochs', 'event_stream')
     ORDER BY relname
 """
 
@@ -59,7 +59,7 @@ async def test_every_index_begins_with_the_account(account: Any) -> None:
         "SELECT indexrelid::regclass::text, attname FROM pg_index "
         "JOIN pg_class ON pg_class.oid = indrelid AND relnamespace = 'public'::regnamespace "
         "JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0] "
-        "WHERE relname NOT IN ('schema_migrations', 'epochs')"
+        "WHERE relname NOT IN ('schema_migrations', 'epochs', 'event_stream')"
     )
     assert len(indexes) > 20
     assert {name for name, column in indexes if column != "account_id"} == {
@@ -308,6 +308,8 @@ async def test_worker_sees_the_named_accounts_only(account: Any, foreign: Any, d
         ("hummdesk_app", "DELETE FROM schema_migrations"),
         ("hummdesk_app", "SELECT FROM epochs"),
         ("hummdesk_app", "UPDATE epochs SET number = 0"),
+        ("hummdesk_app", "SELECT FROM event_stream"),
+        ("hummdesk_relay", "UPDATE event_stream SET shards = 32"),
         ("hummdesk_app", "CREATE TABLE mine ()"),
         ("hummdesk_app", "ALTER TABLE messages DISABLE ROW LEVEL SECURITY"),
         ("hummdesk_app", "DROP POLICY own_account ON messages"),

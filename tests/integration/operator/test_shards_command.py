@@ -1,0 +1,100 @@
+"""`hummdesk shards` doubles the number of shards; the relay completes it, and doctor finds what is missing."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from redis.asyncio import Redis
+
+from hummdesk.bus.commands import Commands
+from hummdesk.bus.shards import SHARDS, Shard
+from hummdesk.bus.splitting import ShardSplitter
+from hummdesk.core.config import Settings
+from hummdesk.core.errors import CommandError
+from hummdesk.operator import shards
+from hummdesk.relay.shards import ShardKeeper
+from hummdesk.storage.database import Database
+from tests import superuser
+from tests.integration.operator.test_people_commands import ask, deployment, refusal, run
+
+__all__ = ["deployment"]
+
+AN_HOUR_AGO = "UPDATE event_stream SET raised_at = raised_at - interval '61 minutes'"
+
+
+@pytest.fixture
+async def here(settings: Settings) -> AsyncIterator[Settings]:
+    """With a database of Redis that no other process uses."""
+    found = replace(settings, redis_url=settings.redis.removesuffix("/0") + "/3")
+    await superuser.execute(settings.postgres, "DELETE FROM event_stream")
+    async with Redis.from_url(found.redis) as redis:
+        await redis.flushdb()
+        yield found
+        await redis.flushdb()
+    await superuser.execute(settings.postgres, "DELETE FROM event_stream")
+
+
+@pytest.fixture
+async def splitter(here: Settings) -> AsyncIterator[ShardSplitter]:
+    found = ShardSplitter(Commands.of(here.redis))
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+def environment(here: Settings, deployment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", here.redis)
+
+
+def test_command_shows_and_doubles_the_number(environment: None) -> None:
+    assert ask("shards") == {"shards": 16, "ready": 16}
+    assert ask("shards", "32") == {"shards": 32, "ready": 32}
+    assert "ready: 32" in run("shards")
+    assert "There are 32 shards; it can be raised to 64" in refusal("shards", "16")
+
+
+async def test_number_is_only_doubled_and_once_an_hour(here: Settings) -> None:
+    for number in (8, 17, 64):
+        with pytest.raises(CommandError, match="it can be raised to 32"):
+            await shards.doubled(here, number)
+    await shards.doubled(here, 32)
+    with pytest.raises(CommandError, match="within the last hour"):
+        await shards.doubled(here, 64)
+    await superuser.execute(here.postgres, AN_HOUR_AGO)
+    assert await shards.doubled(here, 64) == {"shards": 64, "ready": 64}
+
+
+async def test_largest_number_cannot_be_raised(here: Settings) -> None:
+    await superuser.execute(here.postgres, "INSERT INTO event_stream (shards) VALUES (1024)")
+    with pytest.raises(CommandError, match="cannot be raised further"):
+        await shards.doubled(here, 2048)
+
+
+async def test_interrupted_command_is_found_by_doctor_and_completed_by_repeating_it(
+    here: Settings, splitter: ShardSplitter
+) -> None:
+    await superuser.execute(here.postgres, "INSERT INTO event_stream (shards) VALUES (32)")
+    await splitter.begin(Shard(16))
+    [finding] = await shards.shard_findings(here)
+    assert finding.problem == "Redis has 17 of 32 shards of the event stream"
+    assert not finding.is_error
+    assert await shards.doubled(here, 32) == {"shards": 32, "ready": 32}
+    assert await shards.shard_findings(here) == []
+
+
+async def test_relay_completes_what_an_interrupted_command_has_left(here: Settings, splitter: ShardSplitter) -> None:
+    database = Database(here.postgres, role="hummdesk_relay", size=1, timeout=20, pipelined=True)
+    await database.open()
+    keeper = ShardKeeper(database, splitter)
+    await keeper.complete()
+    assert await splitter.number() == SHARDS, "nothing is wanted"
+    await superuser.execute(here.postgres, "INSERT INTO event_stream (shards) VALUES (32)")
+    await keeper.complete()
+    assert await splitter.missing(32) == []
+    await database.close()
+
+
+async def test_doctor_leaves_servers_that_do_not_answer_to_other_checks(here: Settings) -> None:
+    assert await shards.shard_findings(replace(here, redis_url="redis://127.0.0.1:1/0")) == []
+    unknown = "postgresql://nobody@127.0.0.1:1/none"
+    assert await shards.shard_findings(replace(here, database_url=unknown)) == []
