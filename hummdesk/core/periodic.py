@@ -9,6 +9,8 @@ from hummdesk.core.background import end
 
 FIRST_BACKOFF_SECONDS = 0.25
 SHORTEST_WAIT_SECONDS = 0.001
+PHASE_SECONDS = 60 * random.random()
+"""When the intervals of aligned runners begin, so that not all processes run their steps at the same time."""
 AT_ONCE_SECONDS = 0.0
 """What a step returns that has more to do."""
 
@@ -31,13 +33,19 @@ class Periodic:
         on_failure: Callable[[Exception], object],
         wake: asyncio.Event | None = None,
         longest_backoff: float | None = None,
+        is_aligned: bool = False,
     ) -> None:
-        """`longest_backoff` in seconds; the interval by default."""
+        """`longest_backoff` in seconds; the interval by default.
+
+        `is_aligned`: the intervals of all aligned runners of the process end at the same times, so that their steps can
+        share round trips, and an idle process wakes up less often.
+        """
         self._step = step
         self._interval = interval
         self._on_failure = on_failure
         self._wake = wake or asyncio.Event()
         self._longest_backoff = interval if longest_backoff is None else longest_backoff
+        self._is_aligned = is_aligned
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -69,7 +77,10 @@ class Periodic:
                 await _wait(self._wake, self._until(due))
 
     def _until(self, due: float | None) -> float:
-        return self._interval if due is None else min(self._interval, max(due, SHORTEST_WAIT_SECONDS))
+        interval = self._interval
+        if self._is_aligned:
+            interval -= (asyncio.get_running_loop().time() - PHASE_SECONDS) % interval
+        return interval if due is None else min(interval, max(due, SHORTEST_WAIT_SECONDS))
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -105,19 +105,17 @@ class Dispatcher:
 
     async def take_lost(self) -> None:
         """Take runs that were lost with the broker or a worker; `send_due` sends them, each as a task of its own."""
-        async with self._database.all_accounts() as tx:
-            lost = await run_dispatch.take_lost(
-                tx,
-                BATCH,
-                lease_seconds=lease_seconds(self._settings),
-                max_attempts=self._settings.ai_max_attempts,
-            )
+        lost = await run_dispatch.take_lost(
+            self._database.shared(),
+            BATCH,
+            lease_seconds=lease_seconds(self._settings),
+            max_attempts=self._settings.ai_max_attempts,
+        )
         self._unsent += task_batches(lost)
 
     async def update_knowledge(self) -> None:
         """Send a task for each account with new answers of agents. A lost task is sent again."""
-        async with self._database.all_accounts() as tx:
-            waiting = await past_answers.unlearned_accounts(tx, limit=BATCH)
+        waiting = await past_answers.unlearned_accounts(self._database.shared(), limit=BATCH)
         now = time.monotonic()
         recent = {account: at for account, at in self._learning.items() if now - at < LEARNING_INTERVAL_SECONDS}
         accounts = [account_id for account_id in waiting if account_id not in recent]
@@ -134,14 +132,12 @@ class Dispatcher:
         if free <= 0:
             return
         lease = lease_seconds(self._settings)
-        async with self._database.all_accounts() as tx:
-            due = await simulations.take_due(tx, limit=free, lease_seconds=lease)
+        due = await simulations.take_due(self._database.shared(), limit=free, lease_seconds=lease)
         if due:
             await asyncio.to_thread(self._send_steps, due)
 
     async def measure(self) -> None:
-        async with self._database.all_accounts() as tx:
-            found = await run_dispatch.open_runs(tx)
+        found = await run_dispatch.open_runs(self._database.shared())
         counts: dict[tuple[str, str], int] = {(runs.kind, runs.status): runs.count for runs in found}
         self._report_unknown({runs.kind for runs in found}.difference(run_dispatch.KINDS))
         for kind in run_dispatch.KINDS:
@@ -149,7 +145,8 @@ class Dispatcher:
                 metrics.AI_RUNS.labels(kind=kind, status=status).set(counts.get((kind, status), 0))
             oldest = max((runs.oldest_seconds for runs in found if runs.kind == kind), default=0.0)
             metrics.AI_OLDEST_RUN_SECONDS.labels(kind=kind).set(oldest)
-        lengths = {queue: await self._queues.length(queue) for queue in QUEUES}
+        found_lengths = await asyncio.gather(*(self._queues.length(queue) for queue in QUEUES))
+        lengths = dict(zip(QUEUES, found_lengths, strict=True))
         for queue, length in lengths.items():
             metrics.QUEUE_TASKS.labels(queue=queue).set(length)
         await self._reported.report(lengths)

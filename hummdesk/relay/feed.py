@@ -39,7 +39,6 @@ class FeedSweeper:
         return None if account is None else PAUSE_SECONDS
 
     async def measure(self) -> None:
-        async with self._database.all_accounts() as tx:
-            backlog = await feed.backlog(tx)
+        backlog = await feed.backlog(self._database.shared())
         metrics.FEED_CHANGES.set(backlog.changes)
         metrics.FEED_OLDEST_SECONDS.set(backlog.oldest_seconds)

@@ -39,8 +39,7 @@ class FileKeeper:
         """Scan the next files, several at a time. Return 0 if there may be more."""
         if not (self._store.is_on and self._scanner.is_on):
             return None
-        async with self._all_accounts.all_accounts() as tx:
-            due = await files.take_unscanned(tx)
+        due = await files.take_unscanned(self._all_accounts.shared())
         await asyncio.gather(*(self._scan(file) for file in due))
         return AT_ONCE_SECONDS if len(due) == SCANS else None
 

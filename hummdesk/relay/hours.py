@@ -30,8 +30,7 @@ class HoursPublisher:
 
     async def publish_due(self, *, at: datetime | None = None) -> float | None:
         """Publish what is due at a time, by default now; return when to go on, None for the next sweep."""
-        async with self._database.all_accounts() as tx:
-            due = await hours.due(tx, at=at, limit=BATCH)
+        due = await hours.due(self._database.shared(), at=at, limit=BATCH)
         for one in due:
             try:
                 await self._publish(one)

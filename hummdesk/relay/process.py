@@ -1,8 +1,9 @@
 """The relay process: sends AI runs to the broker, ends expired runs, publishes overdue events, delivers webhooks,
 reopens snoozed conversations, and erases what is old.
 
-NOTIFY wakes it, and it looks by itself every `RELAY_SWEEP_SECONDS`. All its state is in PostgreSQL and Redis, so that
-any number of relays may run and any of them may be killed. While PostgreSQL or Redis is unavailable, it waits.
+NOTIFY wakes it, and it looks by itself every `RELAY_SWEEP_SECONDS`, at most tables in one round trip. Its state is in
+PostgreSQL and Redis, so that any number of relays may run and any of them may be killed. While PostgreSQL or Redis is
+unavailable, it waits.
 """
 
 import asyncio
@@ -230,6 +231,7 @@ class Relay:
             interval=self._settings.relay_sweep_seconds if interval is None else interval,
             on_failure=_report,
             wake=wake,
+            is_aligned=interval is None,
             longest_backoff=LONGEST_BACKOFF_SECONDS,
         )
 
@@ -258,8 +260,8 @@ class Relay:
 
     async def _fail_expired(self) -> None:
         """Fail runs that no worker will end, and publish their terminal events."""
-        async with self._all_accounts.all_accounts() as tx:
-            failed = await run_dispatch.fail_expired(tx, BATCH, max_attempts=self._settings.ai_max_attempts)
+        shared = self._all_accounts.shared()
+        failed = await run_dispatch.fail_expired(shared, BATCH, max_attempts=self._settings.ai_max_attempts)
         for ended in failed:
             log.warning("ai_run.expired", extra={"run_id": str(ended.id), "error": ended.last_error})
             await self._runs.republish(ended)

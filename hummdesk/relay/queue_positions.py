@@ -68,8 +68,7 @@ class QueuePositions:
 
     async def sweep(self) -> None:
         """Find the accounts of recent queue moves: at the start of the process all that are kept."""
-        async with self._all_accounts.all_accounts() as tx:
-            found = await queue_positions.moved(tx, lately=self._is_swept)
+        found = await queue_positions.moved(self._all_accounts.shared(), lately=self._is_swept)
         self._is_swept = True
         for account_id, at in found.items():
             if self._swept.get(account_id) != at:

@@ -37,8 +37,7 @@ class OutboxReceipts:
         self._publisher = publisher
 
     async def overdue(self, limit: int) -> list[OutboxEntry]:
-        async with self._all_accounts.all_accounts() as tx:
-            return await outbox.overdue(tx, limit, older_than_seconds=OUTBOX_OVERDUE_SECONDS)
+        return await outbox.overdue(self._all_accounts.shared(), limit, older_than_seconds=OUTBOX_OVERDUE_SECONDS)
 
     async def republish(self, entry: OutboxEntry) -> None:
         with suppress(NotFound):  # deleted by an operator
@@ -47,8 +46,7 @@ class OutboxReceipts:
             await outbox.remove(tx, entry)
 
     async def measure(self) -> None:
-        async with self._all_accounts.all_accounts() as tx:
-            backlog = await outbox.backlog(tx)
+        backlog = await outbox.backlog(self._all_accounts.shared())
         metrics.OUTBOX_ENTRIES.set(backlog.entries)
         metrics.OUTBOX_OLDEST_SECONDS.set(backlog.oldest_seconds)
 
@@ -125,8 +123,8 @@ class RunReceipts:
         self._publisher = publisher
 
     async def overdue(self, limit: int) -> list[EndedRun]:
-        async with self._all_accounts.all_accounts() as tx:
-            return await run_dispatch.unpublished(tx, limit, older_than_seconds=RUN_OVERDUE_SECONDS)
+        shared = self._all_accounts.shared()
+        return await run_dispatch.unpublished(shared, limit, older_than_seconds=RUN_OVERDUE_SECONDS)
 
     async def republish(self, run: EndedRun) -> None:
         async with self._one_account.account(run.account_id) as tx:

@@ -85,8 +85,7 @@ class RoutingSweeper:
             self._router.wake(account_id)
 
     async def _accounts(self) -> list[UUID]:
-        async with self._all_accounts.all_accounts() as tx:
-            return await routing.routed_accounts(tx)
+        return await routing.routed_accounts(self._all_accounts.shared())
 
 
 def _account(payload: str) -> UUID | None:

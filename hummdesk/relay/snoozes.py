@@ -22,8 +22,7 @@ class SnoozeEnder:
 
     async def wake_due(self) -> float | None:
         """Reopen a batch of what is due; return when to go on, None for the next sweep."""
-        async with self._all_accounts.all_accounts() as tx:
-            due = await snoozes.due(tx, limit=BATCH)
+        due = await snoozes.due(self._all_accounts.shared(), limit=BATCH)
         woken = 0
         for account_id, conversation_ids in due.items():
             async with self._one_account.account(account_id) as tx:

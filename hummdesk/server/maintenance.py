@@ -34,7 +34,10 @@ def runners(context: ServerContext) -> list[Periodic]:
         (IDLE_SHARDS_SECONDS, stop_idle_shards),
         (READINESS_SECONDS, check_readiness),
     ]
-    return [Periodic(partial(step, context), interval=seconds, on_failure=_report) for seconds, step in steps]
+    return [
+        Periodic(partial(step, context), interval=seconds, on_failure=_report, is_aligned=True)
+        for seconds, step in steps
+    ]
 
 
 async def publish_departures(context: ServerContext) -> None:

@@ -118,6 +118,7 @@ class Database:
         self._openings: dict[tuple[bool, tuple[str, ...]], str] = {}
         """The statements that begin transactions, by whether they read the epoch, and their parameters."""
         self._epochs = epochs
+        self._shared = reader(partial(self._run_once, {"app.account_id": ""}), isolate=_is_of_a_statement)
         self._listening: RoleConnection | None = None
         if epochs is not None:
             epochs.subscribe(self._listen_again)
@@ -207,6 +208,13 @@ class Database:
     def autocommit_all(self, *, durable: bool = True) -> Transaction:
         """As `autocommit`, in place of a transaction of `all_accounts`."""
         return self._autocommit("app.account_id", "", durable=durable)
+
+    def shared(self) -> Transaction:
+        """As `autocommit_all`; statements of all callers share a round trip and a transaction if they begin at a time.
+
+        For statements that are quick, and may be repeated: one that fails is found by repeating all of its transaction.
+        """
+        return self._shared
 
     def _autocommit(self, setting: str, value: str, *, durable: bool) -> Transaction:
         given = {setting: value} | ({} if durable else NOT_DURABLE)
@@ -354,6 +362,14 @@ class Database:
         while True:
             yield LISTENING
             await asyncio.sleep(POLL_SECONDS)
+
+
+def _is_of_a_statement(error: Exception) -> bool:
+    """Whether PostgreSQL has refused one statement of several, and would run the others."""
+    cause = error.__cause__ or error
+    if not isinstance(cause, psycopg.Error) or isinstance(cause, NO_PRIMARY):
+        return False
+    return cause.sqlstate is not None and not _is_shutdown(cause)
 
 
 def _is_shutdown(error: psycopg.Error) -> bool:

@@ -30,17 +30,18 @@ class Rows:
 class Reader:
     """Takes the place of a transaction. The queries of one tick share a round trip, which is a transaction.
 
-    If one of them fails, all of that round trip do. What they change must be repeatable: see `Database.read`.
+    If one of them fails, all of that round trip do; if `isolate` is true for the error, the others are then repeated
+    without it. What they change must be repeatable: see `Database.read`.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._batcher: Batcher[Statement, list[Row]] = Batcher(run, max_items=MAX_BATCH)
+    def __init__(self, run: Run, *, isolate: Callable[[Exception], bool] = lambda _: False) -> None:
+        self._batcher: Batcher[Statement, list[Row]] = Batcher(run, max_items=MAX_BATCH, isolate=isolate)
 
     async def execute(self, query: str | bytes, parameters: dict[str, Any]) -> Rows:
         text = query.decode() if isinstance(query, bytes) else query
         return Rows(await self._batcher.submit((text, parameters)))
 
 
-def reader(run: Run) -> RoleConnection:
+def reader(run: Run, *, isolate: Callable[[Exception], bool] = lambda _: False) -> RoleConnection:
     """Return a Reader for the functions of this package that take a transaction."""
-    return cast(RoleConnection, Reader(run))
+    return cast(RoleConnection, Reader(run, isolate=isolate))

@@ -7,10 +7,11 @@ may serve each transaction by another connection.
 import logging
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import psycopg
 from psycopg import errors as postgres
+from psycopg.abc import PQGen
 
 from hummdesk.core.epochs import Epochs
 from hummdesk.storage.round_trip import Prepared, keeps_names
@@ -24,6 +25,10 @@ Role = Literal[
 TAKE = "SELECT set_config('role', %s, true), set_config('TimeZone', 'UTC', false)"
 """The time zone outlives the transaction: psycopg takes it from the connection. It limits nothing."""
 EPOCH = "SELECT current_epoch() AS epoch"
+INTERRUPT_SECONDS = 10.0
+"""How often a connection that waits for the server looks for interrupts, which asyncio handles without it. psycopg's
+0.1 wakes a process that waits for notifications ten times a second."""
+T = TypeVar("T")
 DESCRIBE = """
     SELECT
         current_user AS name,
@@ -56,6 +61,9 @@ class RoleConnection(psycopg.AsyncConnection[dict[str, Any]]):
     """What `round_trip` has prepared; None where no statement can be, or before the role is verified."""
     verified_at = float("-inf")
     """On the monotonic clock."""
+
+    async def wait(self, gen: PQGen[T], interval: float = INTERRUPT_SECONDS, timeout: float | None = None) -> T:
+        return await super().wait(gen, interval, timeout)
 
     async def verify(self, role: Role, epochs: Epochs | None = None) -> None:
         """Raise RoleError unless transactions can take `role` and the role cannot bypass policies; asks once.

@@ -39,10 +39,13 @@ class Deliverer:
         """Renew the leases of the sessions, end those without one, and begin new ones."""
         ends = time.monotonic() + SURE_SECONDS
         relay = self._services.relay
-        async with self._services.database.all_accounts(durable=False) as tx:
-            leased = await webhooks.renew(tx, relay=relay, lease_seconds=LEASE_SECONDS)
-            limit = MAX_SESSIONS - len(leased)
-            leased += await webhooks.take(tx, relay=relay, lease_seconds=LEASE_SECONDS, limit=limit)
+        limit = MAX_SESSIONS - len(self._sessions)
+        tx = self._services.database.autocommit_all(durable=False)
+        leased, taken = await asyncio.gather(  # in this order, in one round trip
+            webhooks.renew(tx, relay=relay, lease_seconds=LEASE_SECONDS),
+            webhooks.take(tx, relay=relay, lease_seconds=LEASE_SECONDS, limit=limit),
+        )
+        leased += taken
         by_key = {one.key: one for one in leased}
         for key in self._sessions.keys() - by_key.keys():
             background.soon((await self._end(key)).drain())

@@ -89,6 +89,17 @@ async def test_reader_fails_every_query_of_a_round_trip_with_its_error(account: 
     assert [type(error) for error in failed] == [Invalid, Invalid]
 
 
+async def test_shared_statements_of_one_tick_are_one_transaction(single: Database) -> None:
+    first, second = await asyncio.gather(*(rows(single.shared(), XACT[0]) for _ in range(2)))
+    assert first == second != await rows(single.shared(), XACT[0])
+
+
+async def test_shared_statement_that_fails_does_not_fail_the_others_of_its_tick(single: Database) -> None:
+    texts = ("SELECT 1 AS number", "SELECT 1 / 0", "SELECT 3 AS number")
+    results = await asyncio.gather(*(rows(single.shared(), text) for text in texts), return_exceptions=True)
+    assert [results[0], type(results[1]), results[2]] == [[{"number": 1}], Invalid, [{"number": 3}]]
+
+
 @pytest.fixture
 async def worker(database_url: str) -> AsyncIterator[Database]:
     """A pool of one connection of an AI worker."""

@@ -47,6 +47,19 @@ def test_step_that_returns_seconds_runs_again_after_them() -> None:
     assert work.ran_at == pytest.approx([0, 2.5, 2.5 + periodic.SHORTEST_WAIT_SECONDS, 12.501])
 
 
+def test_steps_of_aligned_runners_run_together_after_each_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = Work(), Work(0.5)
+    monkeypatch.setattr(periodic, "PHASE_SECONDS", 2.5)
+
+    async def run_both() -> None:
+        await asyncio.sleep(1)
+        await asyncio.gather(*(work.run_until(30, is_aligned=True) for work in (first, second)))
+
+    virtual_time.run(run_both())
+    assert first.ran_at == [1, 2.5, 12.5, 22.5]
+    assert second.ran_at == [1, 1.5, 2.5, 12.5, 22.5]
+
+
 def test_failed_step_is_reported_and_retried_with_backoff_up_to_the_longest() -> None:
     errors = [ValueError(str(number)) for number in range(5)]
     work = Work(*errors)

@@ -39,6 +39,8 @@ class NoDatabase:
     async def all_accounts(self) -> AsyncIterator[None]:
         yield None
 
+    def shared(self) -> None: ...
+
     def autocommit_all(self, *, durable: bool) -> None:
         assert not durable
 
