@@ -198,7 +198,12 @@ def environment(testbed: Testbed, port: int, additional: Mapping[str, str]) -> d
     """The environment of a contender, without the HummDesk settings of the caller."""
     settings = {entry.name.upper() for entry in fields(Settings)}
     inherited = {name: value for name, value in environ.items() if name not in settings}
-    return inherited | testbed.environment(port) | dict(additional)
+    return compiling(inherited) | testbed.environment(port) | dict(additional)
+
+
+def compiling(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which Python keeps compiled modules, as images have them."""
+    return {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 async def accepts_connections(port: int, _pid: int) -> bool:

@@ -34,8 +34,8 @@ async def ai_start(bench: Bench) -> Round:
 
     async def measure(server: Server) -> float:
         async with conversations(bench.testbed, server, senders=4) as load:
-            await _trigger_run(load, 0)  # waits until the worker is ready
-            started = dict([await _trigger_run(load, number) for number in range(bench.size.trials)])
+            await trigger_run(load, 0)  # waits until the worker is ready
+            started = dict([await trigger_run(load, number) for number in range(bench.size.trials)])
             committed = await bench.testbed.commit_times(started)
             return median((started[message] - committed[message]) * 1000 for message in started)
 
@@ -51,7 +51,7 @@ async def classified(bench: Bench) -> Round:
 
     async def measure(server: Server) -> tuple[float, float]:
         async with conversations(bench.testbed, server, senders=bench.size.senders) as load:
-            await _trigger_run(load, 0)
+            await trigger_run(load, 0)
             return await _classification_rate(load, seconds=bench.size.sustained_seconds)
 
     with bench.testbed.on_both_cores():
@@ -105,7 +105,7 @@ async def emits(bench: Bench) -> Round:
     return {"P9": await bench.measure_each({OURS: hummdesk}, measure)}
 
 
-async def _trigger_run(load: Load, number: int) -> tuple[str, float]:
+async def trigger_run(load: Load, number: int) -> tuple[str, float]:
     """Send a message; return its id, and the time at which an agent received `ai_processing_started`."""
     stored: set[str] = set()
     started: dict[str, float] = {}
