@@ -298,6 +298,7 @@ DOCUMENTS: dict[str, dict[str, Part]] = {
         "figures": sizing.figures_table,
         "capacity": sizing.capacity_table,
         "million": sizing.million_table,
+        "process": sizing.process_table,
     },
     "docs/scaling.md": {"volume": results.table},
     "docs/reference/command-line.md": {"commands": commands},

@@ -1,8 +1,10 @@
 """The arithmetic of docs/sizing.md, from what `tests/system/nodes/test_nodes.py` measured in the last `make matrix`."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bench import history
 from docs import matrix
 from hummdesk.bus.shards import SHARDS
 from hummdesk.core.config import Settings
@@ -11,6 +13,9 @@ SOCKETS = 1_000_000
 NODES = 100
 RECIPIENTS = 10
 """Sockets that receive a message, in the arithmetic."""
+ACCOUNT_SOCKETS = 100_000
+PROCESS_SOCKETS = 18_000
+"""As many as `bench/capacity.py` connects to one web process."""
 MINUTES = 10
 """Time in which each socket causes one message, in the arithmetic."""
 SECOND_US = 1_000_000
@@ -133,6 +138,23 @@ def million_table() -> str:
         ["another node ends", f"{seconds:,.2f} s of the core of each node for the clients that come"],
     ]
     return _table(["", f"{SOCKETS:,} sockets on {NODES} nodes, {rate:,.0f} messages a second"], rows)
+
+
+def process_table() -> str:
+    """Return the arithmetic of one account with many sockets, from what `make bench` measured last."""
+    newest = {name: result for name, (_, result) in history.latest(history.read()).items()}
+    processes = math.ceil(ACCOUNT_SOCKETS / PROCESS_SOCKETS)
+    mib = ACCOUNT_SOCKETS * newest["P17"].value / 1024
+    heartbeats = newest["P17b"].value * ACCOUNT_SOCKETS / PROCESS_SOCKETS
+    delivery_us = newest["P1"].value * newest["P8"].value
+    seconds = delivery_us * ACCOUNT_SOCKETS / processes / SECOND_US
+    rows = [
+        ["web processes", f"{processes}, with at most {PROCESS_SOCKETS:,} sockets each"],
+        ["memory of the sockets", f"{mib:,.0f} MiB: {newest['P17'].value:.1f} KiB each"],
+        ["heartbeats", f"{heartbeats:.0f}% of a core, all processes together"],
+        ["an event to all of them", f"{seconds:.2f} s of the core of each process: {delivery_us:.1f} µs each"],
+    ]
+    return _table(["", f"{ACCOUNT_SOCKETS:,} sockets of one account"], rows)
 
 
 def _us(value: float | None) -> str:
