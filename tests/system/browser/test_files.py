@@ -136,9 +136,20 @@ async def test_large_image_is_shown_small_in_its_reserved_space_and_opened_whole
     assert [(box["width"], box["height"]) for box in (space, filled)] == [(320, 240)] * 2
     await console.page.unroute_all(behavior="wait")
     assert await console.violations(within=".messages") == []
-    async with console.page.context.expect_page() as opened:
+    answered = asyncio.Event()
+
+    async def hold_address(route: Route) -> None:
+        await answered.wait()
+        await route.continue_()
+
+    await console.page.route("**/files/*", hold_address)
+    async with console.page.context.expect_page() as opened:  # before its address is known: browsers block a later one
         await log.get_by_role("link", name="boots.png").click()
-    await expect((await opened.value).locator("img")).to_have_js_property("naturalWidth", 1600)
+    window = await opened.value
+    answered.set()
+    await expect(window.locator("img")).to_have_js_property("naturalWidth", 1600)
+    await console.page.unroute_all(behavior="wait")
+    await window.close()
 
 
 async def test_upload_of_agent_who_signs_out_ends(account: DemoAccount, open_console: Open) -> None:

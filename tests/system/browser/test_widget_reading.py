@@ -10,13 +10,10 @@ from tests.system.browser.test_widget import Visitor, start_chat, visit
 
 MARK = "message_read"
 SCROLL_UP = """async (log) => {
-    while (log.scrollTop > 0) {
-        const scrolled = new Promise((done) => log.addEventListener("scroll", done, { once: true }));
-        log.scrollTop = 0;
-        await scrolled;
-    }
+    const scrolled = new Promise((done) => log.addEventListener("scroll", done, { once: true }));
+    log.scrollTop = 0;
+    await scrolled;
 }"""
-"""Again if something was shown before the widget knew that its reader had left the end."""
 LINES = "\n".join(f"line {n}" for n in range(8))
 
 

@@ -110,6 +110,9 @@ async def test_emoji_is_found_by_name_and_inserted_with_the_keyboard(open_consol
     await expect(agent.page.get_by_role("option", name="grinning face", exact=True)).to_have_attribute(
         "aria-selected", "true"
     )
+    await agent.page.get_by_role("button", name="Dark skin tone", exact=True).click()
+    await search.fill("thumbs up")
+    await expect(option).to_have_text("👍🏿")
     await search.press("Escape")
     await expect(search).to_have_count(0)
     await expect(field).to_have_value(with_emoji)

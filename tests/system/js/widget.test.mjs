@@ -66,7 +66,7 @@ async function load(name) {
 }
 
 const [
-  { isAtEnd, topAfter },
+  { isAtEnd, scrolledTo, topAfter },
   { daysBetween, isOtherDay },
   { Conversations },
   { Drafts },
@@ -110,6 +110,15 @@ test("arrivals move the view only if its end was shown, own messages always", ()
   assert.equal(topAfter(BEFORE, { firstSeq: 51, own: 3, height: 2060 }), 100);
   assert.equal(topAfter({ ...BEFORE, isAtEnd: true }, { firstSeq: 51, own: 3, height: 2060 }), 2060);
   assert.equal(topAfter(BEFORE, { firstSeq: 51, own: 4, height: 2060 }), 2060);
+});
+
+test("a reader who has scrolled up keeps that place, though its event has not come yet", () => {
+  const atEnd = { ...BEFORE, top: 1600, isAtEnd: true };
+  const arrived = { firstSeq: 51, own: 3, height: 2060 };
+  const after = (top, height) => topAfter(scrolledTo(atEnd, { top, shown: 400, height }), { ...arrived, height });
+  assert.equal(after(700, 2060), 700);
+  assert.equal(after(1600, 2060), 2060);
+  assert.equal(after(1560, 1960), 1960); // moved by the browser, since the end is shorter
 });
 
 test("the first messages are shown from their end", () => {

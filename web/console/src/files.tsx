@@ -6,6 +6,7 @@ import {
   filesOf,
   type Item,
   isStored,
+  openFile,
   type StoredFile,
   shownSize,
   Uploads,
@@ -152,20 +153,15 @@ function FileLink({ file, children }: { file: Attachment; children: ComponentChi
 // A listener that opens a file, at a new address: those that were requested before may have expired.
 function useOpening(file: Attachment) {
   const store = useStore();
-  return async (event: Event) => {
+  return (event: Event) => {
     event.preventDefault();
-    const found = await describeFile(file.url, serverOf(store)).catch(refusedTo(store));
-    if (!found?.link) return;
-    // An image would replace the page; another file has `Content-Disposition: attachment`.
-    if (found.isImage) window.open(found.link, "_blank", "noopener");
-    else location.assign(found.link);
+    void openFile(file, serverOf(store)).catch(refusedTo(store));
   };
 }
 
 function refusedTo(store: Store) {
   return (failure: { error?: { code: string; message: string } }) => {
     store.showToast(explain(failure.error ?? { code: "UNAVAILABLE", message: t("common.noResponse") }));
-    return undefined;
   };
 }
 

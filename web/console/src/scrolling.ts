@@ -52,7 +52,8 @@ export function useScrolling(store: Store, thread: Thread, sent: number): RefObj
       if (isUp && element.scrollTop < NEAR_PX) void store.loadOlder();
     };
     const resized = new ResizeObserver(() => {
-      if (thread.reading.isAtEnd) element.scrollTop = element.scrollHeight;
+      const hasLeft = element.scrollTop < position.current.top && !isNearEnd(element); // the event follows
+      if (thread.reading.isAtEnd && !hasLeft) element.scrollTop = element.scrollHeight;
     });
     element.addEventListener("scroll", onScroll, { passive: true });
     resized.observe(element);

@@ -6,7 +6,7 @@ import type { Chat } from "./chat.js";
 import { daysBetween, isOtherDay } from "./days.js";
 import { FileView } from "./files.js";
 import { explain } from "./notices.js";
-import { isAtEnd, type Scrolled, topAfter } from "./scrolling.js";
+import { isAtEnd, type Scrolled, scrolledTo, topAfter } from "./scrolling.js";
 
 const KIB = 1024;
 /** Between the top and the line above the first unread message. */
@@ -77,11 +77,13 @@ function useScrolling(chat: Chat, messages: Message[], own: number) {
     chat.scrolled(known.current.isAtEnd);
     if (wasAtEnd !== known.current.isAtEnd) redraw((count) => count + 1);
   };
+  const current = ({ scrollTop: top, scrollHeight: height, clientHeight: shown }: HTMLElement) =>
+    scrolledTo(known.current, { top, shown, height });
   useLayoutEffect(() => {
     const element = log.current;
     if (!element) return;
     const after = { firstSeq: messages[0]?.seq ?? 0, own, height: element.scrollHeight };
-    element.scrollTop = topAfter(known.current, after);
+    element.scrollTop = topAfter(current(element), after);
     const isFirst = known.current.firstSeq === 0 && messages.length > 0;
     const line = isFirst ? element.querySelector<HTMLElement>(".new") : null;
     if (line) element.scrollTop = line.offsetTop - ABOVE_PX;
@@ -95,7 +97,7 @@ function useScrolling(chat: Chat, messages: Message[], own: number) {
     element.addEventListener("scroll", () => note(element), { passive: true });
     // The field grows, and the keyboard of a phone appears: the end stays visible.
     const observer = new ResizeObserver(() => {
-      if (known.current.isAtEnd) element.scrollTop = element.scrollHeight;
+      if (current(element).isAtEnd) element.scrollTop = element.scrollHeight;
     });
     observer.observe(element);
     return () => observer.disconnect();

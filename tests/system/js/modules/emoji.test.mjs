@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./load.mjs";
 
-const { beside, grouped, matching, RecentEmoji } = await load("console/src/emoji/emoji.ts");
+const { beside, grouped, matching, RecentEmoji, storeTone, toned, toneOf } = await load("console/src/emoji/emoji.ts");
 
 const emoji = (unicode, label, group, order, tags = []) => ({ unicode, hexcode: unicode, label, group, order, tags });
 const ALL = [
@@ -50,6 +50,26 @@ test("emoji that were used last come first, each once, of this agent only", () =
   assert.deepEqual(new RecentEmoji(storage, "max").before(GROUPS, "Recent"), GROUPS);
   storage.setItem("hummdesk.emoji.zoe", "{broken");
   assert.deepEqual(recent.before(GROUPS, "Recent"), GROUPS);
+});
+
+test("emoji are shown in the chosen skin tone, and those used last as they were", () => {
+  const skin = (unicode, tones) => ({ unicode, hexcode: `1F44D-${tones}`, label: unicode, group: 1 });
+  const hand = { ...ALL[0], skins: [skin("👍🏻🏿", "1F3FB-1F3FF"), skin("👍🏻", "1F3FB"), skin("👍🏿", "1F3FF")] };
+  const groups = grouped([hand, ...ALL.slice(1)], NAMES);
+  const stored = new Map();
+  const storage = { getItem: (key) => stored.get(key) ?? null, setItem: (key, value) => stored.set(key, value) };
+  assert.equal(toneOf(storage, "zoe"), "none");
+  storeTone(storage, "zoe", "dark");
+  assert.equal(toneOf(storage, "zoe"), "dark");
+  assert.equal(toneOf(storage, "max"), "none");
+  const recent = new RecentEmoji(storage, "zoe");
+  recent.add("👍🏻");
+  assert.deepEqual(shown(toned(recent.before(groups, "Recent"), "dark")), [
+    ["Recent", "👍🏻"],
+    ["Smileys", "😀🙂"],
+    ["People", "👍🏿"],
+  ]);
+  assert.equal(toned(groups, "none"), groups);
 });
 
 test("arrow keys move to the nearest emoji of the next row, also from a short one", () => {

@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import { initials, tint } from "../format";
 import type { Presence } from "../types";
 
@@ -7,10 +8,13 @@ interface Props {
   photo?: string | undefined;
 }
 
+// A photo that cannot be loaded, such as one that was replaced, gives way to the initials.
 export function Avatar({ name, presence, photo }: Props) {
+  const [failed, setFailed] = useState<string>();
+  const shown = photo === failed ? undefined : photo;
   return (
-    <span class={`avatar tint-${tint(name)}`} data-initials={photo ? "" : initials(name)} aria-hidden="true">
-      {photo && <img src={photo} alt="" />}
+    <span class={`avatar tint-${tint(name)}`} data-initials={shown ? "" : initials(name)} aria-hidden="true">
+      {shown && <img src={shown} alt="" onError={() => setFailed(shown)} />}
       {presence && <span class={`dot dot-${presence}`} />}
     </span>
   );

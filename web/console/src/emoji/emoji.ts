@@ -8,6 +8,7 @@ export interface Emoji {
   tags?: string[];
   group?: number;
   order?: number;
+  skins?: Omit<Emoji, "skins">[];
 }
 
 // As in `messages.json` of emojibase-data.
@@ -22,8 +23,15 @@ export interface Group {
 }
 
 const PARTS = "component"; // skin tones and hair, which are no emoji by themselves
+const RECENT = "recent";
 const MOST_RECENT = 18;
 const KEY = "hummdesk.emoji.";
+const TONE_KEY = "hummdesk.emoji-tone.";
+const TONE = /1F3F[B-F]/g;
+
+// The skin tones by the code of their modifier, from light to dark.
+export const TONES = { light: "1F3FB", mediumLight: "1F3FC", medium: "1F3FD", mediumDark: "1F3FE", dark: "1F3FF" };
+export type Tone = keyof typeof TONES | "none";
 
 // The groups of emoji in Unicode's order.
 export function grouped(all: Emoji[], { groups }: Names): Group[] {
@@ -31,6 +39,26 @@ export function grouped(all: Emoji[], { groups }: Names): Group[] {
   return groups
     .filter(({ key }) => key !== PARTS)
     .map(({ key, message, order }) => ({ key, name: message, emoji: sorted.filter(({ group }) => group === order) }));
+}
+
+// The groups with each emoji in a skin tone, if it exists in it; those that were used last stay as they were.
+export function toned(groups: Group[], tone: Tone): Group[] {
+  if (tone === "none") return groups;
+  const inTone = (one: Emoji): Emoji => {
+    const skin = one.skins?.find(({ hexcode }) => hexcode.match(TONE)?.every((code) => code === TONES[tone]));
+    return skin ? { ...one, unicode: skin.unicode, hexcode: skin.hexcode } : one;
+  };
+  return groups.map((group) => (group.key === RECENT ? group : { ...group, emoji: group.emoji.map(inTone) }));
+}
+
+// The skin tone that an agent has chosen in this browser.
+export function toneOf(storage: Storage, userId: string): Tone {
+  const stored = storage.getItem(TONE_KEY + userId) ?? "";
+  return Object.hasOwn(TONES, stored) ? (stored as Tone) : "none";
+}
+
+export function storeTone(storage: Storage, userId: string, tone: Tone): void {
+  storage.setItem(TONE_KEY + userId, tone);
 }
 
 // The emoji with all words of a query at the beginning of a word of their name or tags; those named so come first.
@@ -67,9 +95,10 @@ export class RecentEmoji {
 
   // The groups with one before them of what was used last, if there is something.
   before(groups: Group[], name: string): Group[] {
-    const known = new Map(groups.flatMap(({ emoji }) => emoji.map((one) => [one.unicode, one])));
+    const all = groups.flatMap(({ emoji }) => emoji.flatMap((one) => [one, ...(one.skins ?? [])]));
+    const known = new Map(all.map((one) => [one.unicode, one]));
     const emoji = this.all().flatMap((one) => known.get(one) ?? []);
-    return emoji.length > 0 ? [{ key: "recent", name, emoji }, ...groups] : groups;
+    return emoji.length > 0 ? [{ key: RECENT, name, emoji }, ...groups] : groups;
   }
 
   private all(): string[] {

@@ -9,9 +9,23 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import { Dialog } from "../components/dialog";
 import { Icon } from "../components/icon";
 import { useStore } from "../state/context";
-import { beside, type Emoji, type Group, grouped, matching, type Names, RecentEmoji } from "./emoji";
+import {
+  beside,
+  type Emoji,
+  type Group,
+  grouped,
+  matching,
+  type Names,
+  RecentEmoji,
+  storeTone,
+  TONES,
+  type Tone,
+  toned,
+  toneOf,
+} from "./emoji";
 import "./picker.css";
 
+const HAND = "✋";
 const FILES: Record<Language, [emoji: string, names: string]> = { en: [enEmoji, enNames], de: [deEmoji, deNames] };
 
 async function load(): Promise<Group[]> {
@@ -28,21 +42,26 @@ export function EmojiPicker({ close, choose }: { close: () => void; choose: (emo
   const [groups, setGroups] = useState<Group[]>([]);
   const [text, setText] = useState("");
   const [selected, select] = useState(0);
+  const [tone, setTone] = useState(() => toneOf(localStorage, store.credentials.userId));
   useEffect(() => {
     load().then(setGroups, () => {
       store.showToast(t("common.noResponse"));
       close();
     });
   }, []);
-  const shown = useMemo(
-    () => (text.trim() ? matching(groups, text) : recent.before(groups, t("extras.emoji.recent"))),
-    [groups, text],
-  );
+  const shown = useMemo(() => {
+    const found = text.trim() ? matching(groups, text) : recent.before(groups, t("extras.emoji.recent"));
+    return toned(found, tone);
+  }, [groups, text, tone]);
   const options = () => [...(list.current?.querySelectorAll<HTMLElement>("[role=option]") ?? [])];
   const run = (emoji: string) => {
     close();
     requestAnimationFrame(() => choose(emoji)); // an open modal dialog keeps the focus inside
     recent.add(emoji); // last: the browser's storage may be full
+  };
+  const chooseTone = (one: Tone) => {
+    setTone(one);
+    storeTone(localStorage, store.credentials.userId, one); // last: the browser's storage may be full
   };
   // The list is long: only the options that change are touched.
   useLayoutEffect(() => {
@@ -93,6 +112,7 @@ export function EmojiPicker({ close, choose }: { close: () => void; choose: (emo
       >
         {found}
       </div>
+      <Tones tone={tone} choose={chooseTone} />
       {shown.length === 0 && (
         <p class="palette-none" role="status">
           {t(groups.length > 0 ? "extras.emoji.none" : "extras.emoji.loading")}
@@ -100,6 +120,32 @@ export function EmojiPicker({ close, choose }: { close: () => void; choose: (emo
       )}
     </Dialog>
   );
+}
+
+function Tones({ tone, choose }: { tone: Tone; choose: (tone: Tone) => void }) {
+  const hands: [Tone, string][] = Object.entries(TONES).map(([one, code]) => [one as Tone, HAND + glyph(code)]);
+  return (
+    <fieldset class="emoji-tones" aria-label={t("extras.emoji.tones")}>
+      {[["none", HAND] as [Tone, string], ...hands].map(([one, hand]) => (
+        <button
+          type="button"
+          key={one}
+          class="emoji"
+          aria-pressed={one === tone}
+          aria-label={t(`extras.emoji.tone.${one}`)}
+          title={t(`extras.emoji.tone.${one}`)}
+          onMouseDown={(event) => event.preventDefault()}
+          onClick={() => choose(one)}
+        >
+          {hand}
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+function glyph(code: string): string {
+  return String.fromCodePoint(Number.parseInt(code, 16));
 }
 
 function optionId(groups: Group[], selected: number): string | undefined {
