@@ -28,10 +28,10 @@ class ClassificationHandler(RunHandler):
 
     async def prepare(self, worker: WorkerContext, claimed: Sequence[ClaimedRun]) -> Answer:
         account_ids = {run.account_id for run in claimed}
-        async with worker.database.accounts(account_ids) as tx:
-            known_teams = await _teams(tx, account_ids)
-            skills = await teams.skills(tx, account_ids)
-            versions = await corrected.versions(tx, account_ids)
+        tx = worker.database.autocommit(account_ids)  # one round trip for what is asked at the same time
+        known_teams, skills, versions = await asyncio.gather(
+            _teams(tx, account_ids), teams.skills(tx, account_ids), corrected.versions(tx, account_ids)
+        )
         online = await _online(worker, known_teams.keys() | skills.keys())
         categories = await own_categories.used(worker, claimed)
         nearest = await similar_corrections.nearest(worker, claimed, versions)

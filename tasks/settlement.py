@@ -63,8 +63,8 @@ async def _store(worker: WorkerContext, attempts: Sequence[FinishedAttempt]) -> 
     results = [attempt.result for attempt in attempts]
 
     async def store() -> Settlement:
-        async with worker.database.accounts(result.run.account_id for result in results) as tx:
-            return await runs.settle(tx, results, quiet_seconds=worker.settings.ai_quiet_seconds)
+        tx = worker.database.autocommit(result.run.account_id for result in results)
+        return await runs.settle(tx, results, quiet_seconds=worker.settings.ai_quiet_seconds)
 
     return await retry_while_unavailable(worker.settings, store)
 
@@ -96,16 +96,15 @@ async def _publish(worker: WorkerContext, attempts: Sequence[FinishedAttempt], s
 
 async def _conversations(worker: WorkerContext, account_id: UUID, ids: list[UUID]) -> list[Conversation]:
     async def read() -> list[Conversation]:
-        async with worker.database.account(account_id) as tx:
-            return await conversations.all_as_staff(tx, ids=ids)
+        return await conversations.all_as_staff(worker.database.reader(account_id), ids=ids)
 
     return await retry_while_unavailable(worker.settings, read)
 
 
 async def _mark_published(worker: WorkerContext, keys: Sequence[RunKey]) -> None:
     async def mark() -> int:
-        async with worker.database.accounts((account_id for account_id, _ in keys), durable=False) as tx:
-            return await runs.mark_published(tx, keys)
+        tx = worker.database.autocommit((account_id for account_id, _ in keys), durable=False)
+        return await runs.mark_published(tx, keys)
 
     await retry_while_unavailable(worker.settings, mark)
 

@@ -1,7 +1,6 @@
 """The order of storing and publishing, and what one result that cannot be stored does to the others."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -29,17 +28,15 @@ class FakeDatabase:
     lost: set[object] = field(default_factory=set)
     """Runs that another process has ended."""
     unavailable: int = 0
-    """Transactions that still fail."""
+    """Results that still cannot be stored."""
     is_redis_down: bool = False
 
-    @asynccontextmanager
-    async def accounts(self, account_ids: Any, *, durable: bool = True) -> AsyncIterator[None]:
+    def autocommit(self, account_ids: Any, *, durable: bool = True) -> None: ...
+
+    async def settle(self, tx: None, results: Sequence[AttemptResult], *, quiet_seconds: float) -> Settlement:
         if self.unavailable:
             self.unavailable -= 1
             raise Unavailable
-        yield
-
-    async def settle(self, tx: None, results: Sequence[AttemptResult], *, quiet_seconds: float) -> Settlement:
         if any(result.payload == {"unstorable": True} for result in results):
             raise ValueError("invalid input syntax for type json")
         self.log.append(f"store {len(results)}")
