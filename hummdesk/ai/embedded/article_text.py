@@ -9,7 +9,7 @@ from hummdesk.ai.text import SENTENCE_END
 
 _LINES = re.compile(r"\n+")
 _HEADING = re.compile(r"#{1,6}\s+")
-_LIST_ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)])\s+")
+_LIST_ITEM = re.compile(r"^(?:[-*+•]|\d{1,3}[.)])\s+")
 _BOLD = "**"
 
 
