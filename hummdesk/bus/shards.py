@@ -5,6 +5,7 @@ Their number is raised by splitting each shard in two, one after the other: see 
 
 import zlib
 from dataclasses import dataclass
+from functools import cache, cached_property
 from uuid import UUID
 
 SHARDS = 16
@@ -15,7 +16,7 @@ START = "0-0"
 """Before the first entry of a stream."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shard:
     number: int
 
@@ -29,26 +30,26 @@ class Shard:
         """The shard from which this one was split, by the doubling to `created_with`; one of the first is its own."""
         return self if self.number < SHARDS else Shard(self.number - self.created_with // 2)
 
-    @property
+    @cached_property
     def stream(self) -> str:
         return f"hummdesk:{{events:{self.number}}}"
 
-    @property
+    @cached_property
     def tip(self) -> str:
         """Key of the id of the last entry, which remains after the entry was trimmed."""
         return f"{self.stream}:tip"
 
-    @property
+    @cached_property
     def parts(self) -> str:
         """Key of the ids with which the latest parts of the stream end, each of the same size in bytes."""
         return f"{self.stream}:parts"
 
-    @property
+    @cached_property
     def part_bytes(self) -> str:
         """Key of the size of the entries after the last part."""
         return f"{self.stream}:part_bytes"
 
-    @property
+    @cached_property
     def epoch(self) -> str:
         """Key of the epoch of PostgreSQL's data in which events were appended last, and of how many there were.
 
@@ -101,7 +102,11 @@ def doublings(before: int, number: int) -> list[int]:
 
 def shard_of(account_id: UUID, number: int = SHARDS) -> Shard:
     """Return the shard of an account among so many."""
-    return Shard(zlib.crc32(account_id.bytes) % number)
+    return _shard(zlib.crc32(account_id.bytes) % number)
+
+
+_shard = cache(Shard)
+"""All users of a shard share the names of its keys, which are made once."""
 
 
 def moment(entry_id: str) -> tuple[int, int]:

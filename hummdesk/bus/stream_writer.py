@@ -99,10 +99,6 @@ class _Lane:
     inherits: bool = False
     """The shard was split from another one, whose marks count."""
 
-    @property
-    def is_busy(self) -> bool:
-        return bool(self.queue) or self.unanswered is not None or self.is_due
-
     def put(self, item: _Item) -> None:
         self.queue.append(item)
         self.bytes += item.size
@@ -341,7 +337,7 @@ class StreamWriter:
             max(self._lanes.values(), key=lambda lane: lane.bytes).drop()
 
     async def _flush(self) -> None:
-        while busy := [lane for lane in self._lanes.values() if lane.is_busy]:
+        while busy := [one for one in self._lanes.values() if one.queue or one.unanswered is not None or one.is_due]:
             now = monotonic()
             self._news.clear()
             due = [lane for lane in busy if lane.retry_at <= now]
