@@ -15,7 +15,7 @@ from hummdesk.core.models import Conversation, Message
 from hummdesk.storage import conversations, message_changes, moves
 from hummdesk.storage.database import Transaction
 from hummdesk.storage.moves import LoggedChange
-from hummdesk.storage.queries import load
+from hummdesk.storage.queries import load, uuid_array
 
 queries = load("outbox")
 
@@ -77,8 +77,8 @@ def removal(entries: list[EntryKey]) -> tuple[str, dict[str, Any]]:
     return queries.remove.sql, _parameters(entries)
 
 
-def _parameters(entries: Sequence[EntryKey]) -> dict[str, list[UUID]]:
-    return {"account_ids": list({account for account, _ in entries}), "ids": [id for _, id in entries]}
+def _parameters(entries: Sequence[EntryKey]) -> dict[str, str]:
+    return {"account_ids": uuid_array({account for account, _ in entries}), "ids": uuid_array(id for _, id in entries)}
 
 
 async def overdue(tx: Transaction, limit: int, *, older_than_seconds: float) -> list[OutboxEntry]:

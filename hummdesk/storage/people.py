@@ -13,7 +13,7 @@ from hummdesk.core.models import Person
 from hummdesk.storage import page_cursor
 from hummdesk.storage.changes import first_page
 from hummdesk.storage.database import Database, Transaction
-from hummdesk.storage.queries import load
+from hummdesk.storage.queries import load, uuid_array
 
 queries = load("people")
 
@@ -50,7 +50,9 @@ class People:
         return next((person for person in found if person.is_staff != customer), None)
 
     async def _find(self, account_id: UUID, person_ids: list[UUID]) -> list[list[Person]]:
-        [rows] = await self._database.read(account_id, (queries.find_people.sql, {"person_ids": person_ids}))
+        [rows] = await self._database.read(
+            account_id, (queries.find_people.sql, {"person_ids": uuid_array(person_ids)})
+        )
         by_id: dict[UUID, list[Person]] = {person_id: [] for person_id in person_ids}
         for person in map(Person.from_row, rows):
             by_id[person.id].append(person)

@@ -1,7 +1,9 @@
 """The named queries in sql/queries, one file for each noun."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import aiosql
 
@@ -35,6 +37,11 @@ class Queries:
 def load(noun: str) -> Any:
     """Return the queries of sql/queries/<noun>.sql as functions of a transaction and named parameters."""
     return Queries(SQL / "queries" / f"{noun}.sql")
+
+
+def uuid_array(ids: Iterable[UUID]) -> str:
+    """Return a value for `:name::uuid[]`, in less than half of the time that psycopg takes for a list."""
+    return f"{{{','.join(map(str, ids))}}}"
 
 
 def nested(row: dict[str, Any], noun: str) -> dict[str, Any]:

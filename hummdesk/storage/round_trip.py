@@ -9,9 +9,10 @@ import re
 import secrets
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import abc, adapt
@@ -26,8 +27,18 @@ Statement = tuple[str, Mapping[str, Any]]
 """Its text with placeholders `%(name)s`, and the values."""
 Key = tuple[bytes, tuple[int, ...]]
 """Text and types of the parameters."""
-Prepared = dict[Key, bytes]
-"""The names of a connection's prepared statements."""
+Names = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class PreparedStatement:
+    name: bytes
+    columns: Names | None = None
+    """Known once it was executed: a statement whose columns have changed is refused, and prepared again."""
+
+
+Prepared = dict[Key, PreparedStatement]
+"""A connection's prepared statements."""
 PROBE = "SELECT count(*) FILTER (WHERE starts_with(name, %(prefix)s)) AS found FROM pg_prepared_statements"
 T = TypeVar("T")
 Exchange = Generator[Wait, Ready | int | None, T]
@@ -67,8 +78,8 @@ async def keeps_names(connection: psycopg.AsyncConnection[Any]) -> bool:
     prepared: Prepared = {}
     [[row]] = await run(connection, prepared, [(PROBE, {"prefix": _prefix().decode()})])
     if row["found"]:
-        for name in prepared.values():
-            await connection.execute(b"DEALLOCATE " + name, prepare=False)
+        for statement in prepared.values():
+            await connection.execute(b"DEALLOCATE " + statement.name, prepare=False)
     return bool(row["found"])
 
 
@@ -85,7 +96,7 @@ def _exchange(
     pgconn = connection.pgconn
     pgconn.enter_pipeline_mode()
     try:
-        expected: list[Key | None] = []
+        expected: list[_Expected] = []
         for text, parameters in statements:
             expected += _send(pgconn, transformer, known, text, parameters)
         pgconn.pipeline_sync()
@@ -93,12 +104,20 @@ def _exchange(
     finally:
         with suppress(psycopg.OperationalError):  # a lost connection cannot leave the mode
             pgconn.exit_pipeline_mode()
-    for result, key in zip(results, expected, strict=True):
+    for result, one in zip(results, expected, strict=True):
         if result.status == ExecStatus.FATAL_ERROR:
             raise error_from_result(result)
-        if key is not None and prepared is not None and known is not None:
-            prepared[key] = known[key]  # it stays prepared, also after an error of a following statement
-    return [_rows(transformer, result) for result, key in zip(results, expected, strict=True) if key is None]
+        if one.prepares is not None and one.statement is not None and prepared is not None:
+            prepared[one.prepares] = one.statement  # it stays prepared, also after an error of a following statement
+    pairs = zip(results, expected, strict=True)
+    return [_rows(transformer, result, one.statement) for result, one in pairs if one.prepares is None]
+
+
+class _Expected(NamedTuple):
+    """A result that will follow: that of a preparation, or the rows of a statement, which may be prepared."""
+
+    statement: PreparedStatement | None
+    prepares: Key | None = None
 
 
 def _send(
@@ -107,20 +126,22 @@ def _send(
     prepared: Prepared | None,
     text: str,
     parameters: Mapping[str, Any],
-) -> list[Key | None]:
-    """Send a statement. Returns for each result that will follow what it prepares; None if it has rows."""
+) -> list[_Expected]:
+    """Send a statement. Returns the results that will follow."""
     query, names = _numbered(text)
     values = transformer.dump_sequence([parameters[name] for name in names], [PyFormat.AUTO] * len(names))
     key = query, tuple(transformer.types or ())
     if prepared is None:
         connection.send_query_params(query, values, key[1], transformer.formats)
-        return [None]
-    is_new = key not in prepared
-    if is_new:
-        prepared[key] = _prefix() + b"%d" % next(_numbers)
-        connection.send_prepare(prepared[key], *key)
-    connection.send_query_prepared(prepared[key], values, transformer.formats)
-    return [key, None] if is_new else [None]
+        return [_Expected(None)]
+    statement = prepared.get(key)
+    is_new = statement is None
+    if statement is None:
+        statement = prepared[key] = PreparedStatement(_prefix() + b"%d" % next(_numbers))
+        connection.send_prepare(statement.name, *key)
+    connection.send_query_prepared(statement.name, values, transformer.formats)
+    rows = _Expected(statement)
+    return [_Expected(statement, key), rows] if is_new else [rows]
 
 
 def _received(connection: PGconn) -> Exchange[list[PGresult]]:
@@ -155,7 +176,13 @@ def _numbered(text: str) -> tuple[bytes, tuple[str, ...]]:
     return re.sub(r"%%|%\((\w+)\)s", number, text).encode(), tuple(numbers)
 
 
-def _rows(transformer: abc.Transformer, result: PGresult) -> list[Row]:
+def _rows(transformer: abc.Transformer, result: PGresult, statement: PreparedStatement | None) -> list[Row]:
+    names = statement.columns if statement is not None else None
+    if names is None or len(names) != result.nfields:
+        names = tuple([(result.fname(column) or b"").decode() for column in range(result.nfields)])
+        if statement is not None:
+            statement.columns = names
+    if not result.ntuples:
+        return []
     transformer.set_pgresult(result)
-    names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
     return transformer.load_rows(0, result.ntuples, lambda values: dict(zip(names, values, strict=True)))

@@ -54,13 +54,15 @@ class WriterConnection:
         """
         accounts = ",".join(map(str, account_ids))
         with translated():
-            async with self._pool.connection() as connection:
+            connection = await self._pool.getconn()
+            try:
                 with abort_after(2 * self._timeout, connection):
-                    try:
-                        return await self._run_on(connection, accounts, statements)
-                    except NO_PRIMARY:
-                        await connection.close()  # the next one may reach the primary
-                        raise
+                    return await self._run_on(connection, accounts, statements)
+            except NO_PRIMARY:
+                await connection.close()  # the next one may reach the primary
+                raise
+            finally:
+                await self._pool.putconn(connection)  # no transaction is open, also after an error
 
     async def _run_on(
         self, connection: RoleConnection, accounts: str, statements: Sequence[Statement]

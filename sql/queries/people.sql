@@ -15,7 +15,7 @@ SELECT
     ) AS team_ids
 FROM users
 WHERE account_id = current_account()
-  AND id = ANY(:person_ids)
+  AND id = ANY(:person_ids::uuid[])
   AND active
   AND (SELECT disabled_at IS NULL FROM accounts WHERE account_id = current_account())
 UNION ALL
@@ -28,7 +28,7 @@ SELECT
     ARRAY[]::uuid[] AS team_ids
 FROM contacts
 WHERE account_id = current_account()
-  AND id = ANY(:person_ids)
+  AND id = ANY(:person_ids::uuid[])
   AND active
   AND (SELECT disabled_at IS NULL FROM accounts WHERE account_id = current_account());
 
