@@ -20,6 +20,7 @@ import aiosql
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from hummdesk.core.ids import new_id
@@ -1078,6 +1079,24 @@ async def test_search_of_parts_reads_few_rows(roles: dict[str, Database], words:
     assert {table: after[table]["seq_scan"] - before[table]["seq_scan"] for table in after} == dict.fromkeys(after, 0)
     assert len(rows) == found
     assert read <= bound
+
+
+async def test_search_of_a_frequent_word_without_new_matches_reads_few_rows(seeded: str) -> None:
+    """The newest messages, such as those of a campaign, say nothing about the index of all accounts."""
+    async with await psycopg.AsyncConnection.connect(seeded, row_factory=dict_row) as superuser:
+        await superuser.execute("SET LOCAL session_replication_role = replica")
+        await superuser.execute("SELECT set_config('app.account_id', %s, true)", (str(ACCOUNT),))
+        await superuser.execute(
+            "UPDATE messages SET content = 'Hello' WHERE id IN "
+            "(SELECT id FROM messages WHERE account_id = %s ORDER BY id DESC LIMIT 200)",
+            (ACCOUNT,),
+        )
+        before = await counters(superuser)
+        cursor = await superuser.execute("SELECT search_conversations('sai:*'::tsquery, %s)", (SEARCH_LIMIT,))
+        assert cursor.rowcount == SEARCH_LIMIT
+        after = await counters(superuser)
+        await superuser.rollback()
+    assert after["messages"]["idx_tup_fetch"] - before["messages"]["idx_tup_fetch"] <= 800
 
 
 async def counters(tx: Any) -> dict[str, dict[str, int]]:

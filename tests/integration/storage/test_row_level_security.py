@@ -111,7 +111,7 @@ async def test_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> None
     )
     assert owned == [(0,)]
     functions = await account.execute("SELECT proname FROM pg_proc WHERE proowner = 'hummdesk_search'::regrole")
-    known = "account_of_sign_in_name contact_of_email find_contacts find_conversations search_conversations"
+    known = "account_of_sign_in_name contact_of_email find_contacts find_conversations is_frequent search_conversations"
     assert sorted(functions) == [(name,) for name in known.split()]
     functions = await account.execute("SELECT proname FROM pg_proc WHERE proowner = 'hummdesk_author'::regrole")
     assert functions == [("change_message",)]
