@@ -9,6 +9,8 @@ from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import Account
 
 CALLS = 40
+ROUNDS = 3
+"""One of them is enough: other processes can only add to the time."""
 MOST_MS = 20.0
 
 
@@ -44,6 +46,9 @@ async def test_reads_take_less_than_20_ms_of_cpu_at_the_95th_percentile(admin: R
         "list_users": {},
     }
     for route, values in reads.items():
-        cpu, wall = min([await slow_ms(admin, route, **values) for _ in range(3)])
+        for _ in range(ROUNDS):
+            cpu, wall = await slow_ms(admin, route, **values)
+            if cpu < MOST_MS:
+                break
         print(f"{route:20} p95 {cpu:5.1f} ms CPU, {wall:5.1f} ms")
         assert cpu < MOST_MS, route

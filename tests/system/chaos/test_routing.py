@@ -23,7 +23,7 @@ from tests.system.chaos.deployment import Deployment
 from tests.system.chaos.load import client_of
 from tests.system.chaos.report import row, size
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(size(300, 900))]
+pytestmark = pytest.mark.timeout(size(300, 900))
 
 CAPACITY = 3
 SAMPLE_SECONDS = 0.1

@@ -252,7 +252,6 @@ async def large_post(deployment: Deployment) -> int:
             return 0
 
 
-@pytest.mark.alone
 async def test_idle_handshakes_are_closed(deployment: Deployment) -> None:
     number = size(300, 5000)
     with row("30", f"{number} idle handshakes, {CONCURRENT} at a time") as found:
