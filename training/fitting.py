@@ -1,4 +1,6 @@
-"""Fitting of the embedded provider to training/examples: `python -m training.fitting` writes weights.npz and letters.npz.
+"""Fitting of the embedded provider to training/examples.
+
+`python -m training.fitting` writes weights.npz and letters.npz.
 
 First the projection to embeddings (`projection`), on which a softmax regression for the topic is fitted. The sentiment
 regressions use the centred vectors: the projection removes how a text is phrased. Scope is fitted on the encoder's

@@ -227,8 +227,8 @@ async def number_by_agent(
 ) -> tuple[Counter[UUID | None], bool]:
     """The number of conversations of a list of staff, at most `limit`, and whether there can be more.
 
-    They are counted under None, or under their agents if the list `is_mine`, that of each agent who looks at it, and has
-    no owner. Raises Invalid for an unknown filter of a search.
+    They are counted under None, or under their agents if the list `is_mine`, that of each agent who looks at it, and
+    has no owner. Raises Invalid for an unknown filter of a search.
     """
     search = SearchQuery() if wanted.words is None else parse(wanted.words)
     is_mine = is_mine or "mine" in search.states
