@@ -24,8 +24,7 @@ class FeedSweeper:
 
     async def sequence(self) -> float | None:
         """Number a batch of changes; return when to go on, None after the last account."""
-        async with self._database.all_accounts() as tx:
-            numbered, account = await feed.sequence_all(tx, after=self._numbered)
+        numbered, account = await feed.sequence_all(self._database.autocommit_all(), after=self._numbered)
         metrics.FEED_NUMBERED.inc(numbered)
         self._numbered = account or FIRST_ACCOUNT
         return None if account is None else AT_ONCE_SECONDS

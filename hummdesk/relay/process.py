@@ -67,6 +67,8 @@ LONGEST_BACKOFF_SECONDS = 5.0
 MAX_ATTEMPTS = 64
 """Attempts to deliver webhooks at a time, each with a thread that waits."""
 MEASURE_SECONDS = 10.0
+MEASURED_SWEEPS = 5
+"""The queues and the outbox are measured once in so many sweeps."""
 STOP_SECONDS = 5.0
 RUNS, FEED, HOURS = "hummdesk_runs", "hummdesk_feed", "hummdesk_hours"
 QUEUES, ROUTING = "hummdesk_queues", "hummdesk_routing"
@@ -180,18 +182,19 @@ class Relay:
         feed = FeedSweeper(settings, all_accounts)
         hours = HoursPublisher(all_accounts, publisher)
         self._listener = self._periodic(self._listen)
+        measuring = settings.relay_sweep_seconds * MEASURED_SWEEPS
         self._steps = [
             self._periodic(self._dispatcher.send_due, wake=self._due),
             self._periodic(self._take_lost),
             self._periodic(self._fail_expired),
             self._periodic(SnoozeEnder(all_accounts, one_account).wake_due),
             self._periodic(republisher.republish),
-            self._periodic(outbox.measure),
-            self._periodic(self._dispatcher.measure),
+            self._periodic(outbox.measure, interval=measuring),
+            self._periodic(self._dispatcher.measure, interval=measuring),
             self._periodic(self._dispatcher.update_knowledge),
             self._periodic(self._dispatcher.simulate),
             self._periodic(feed.sequence),
-            self._periodic(feed.measure),
+            self._periodic(feed.measure, interval=measuring),
             self._periodic(feed.prune, interval=PRUNE_SECONDS),
             self._periodic(hours.publish_due, wake=self._hours_changed),
             self._periodic(positions.sweep),
@@ -231,7 +234,7 @@ class Relay:
             interval=self._settings.relay_sweep_seconds if interval is None else interval,
             on_failure=_report,
             wake=wake,
-            is_aligned=interval is None,
+            is_aligned=True,
             longest_backoff=LONGEST_BACKOFF_SECONDS,
         )
 
