@@ -1,6 +1,7 @@
 """Write coalescing: one write for each recipient and tick, on direct sockets and through sessions."""
 
 import asyncio
+import random
 import resource
 import socket
 from collections.abc import Iterator, Sequence
@@ -8,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 
+from hummdesk.engine import coalescer as coalescer_module
 from hummdesk.engine.coalescer import MAX_PENDING_BYTES, WriteCoalescer
 from hummdesk.engine.encoding import CLOSE, EncodedPacket
 from hummdesk.engine.websocket import DirectSocket
@@ -93,6 +95,60 @@ async def test_overlapping_recipients_get_their_packets_in_order() -> None:
     coalescer.flush()
     for name, recipient in everyone.items():
         assert recipient.writes == [[packet for names, packet in sent.items() if name in names]]
+
+
+async def test_event_for_many_is_written_over_several_ticks_and_delays_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(coalescer_module, "MAX_WRITES", 3)
+    coalescer = WriteCoalescer()
+    many, other = [FakeRecipient() for _ in range(7)], FakeRecipient()
+    event, answer, later = packets("event", "answer", "later")
+    coalescer.add(many, event)
+    coalescer.add([other], answer)
+    await asyncio.sleep(0)
+    assert other.writes == [[answer]]
+    assert [bool(one.writes) for one in many] == [True] * 2 + [False] * 5
+    coalescer.add([many[-1], other], later)
+    await asyncio.sleep(0)
+    assert other.writes == [[answer], [later]]
+    assert many[-1].writes == [[event, later]]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [one.writes for one in many[:-1]] == [[[event]]] * 6
+
+
+async def test_flush_writes_what_a_tick_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coalescer_module, "MAX_WRITES", 3)
+    coalescer = WriteCoalescer()
+    many = [FakeRecipient() for _ in range(7)]
+    first, second = packets("a", "b")
+    coalescer.add(many, first)
+    await asyncio.sleep(0)
+    coalescer.add(many[:5], second)
+    coalescer.flush()
+    assert [one.writes for one in many] == [[[first], [second]]] * 3 + [[[first, second]]] * 2 + [[[first]]] * 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_recipients_of_random_events_get_each_once_and_in_order(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(coalescer_module, "MAX_WRITES", 4)
+    chance = random.Random(seed)
+    coalescer, everyone = WriteCoalescer(), [FakeRecipient() for _ in range(10)]
+    expected: dict[FakeRecipient, list[EncodedPacket]] = {one: [] for one in everyone}
+    for packet in packets(*map(str, range(60))):
+        recipients = chance.sample(everyone, chance.choice((1, 2, 9, 10)))
+        coalescer.add(recipients, packet)
+        for one in recipients:
+            expected[one].append(packet)
+        chance.choice((coalescer.flush, lambda: None, lambda: None))()
+        if chance.random() < 0.5:
+            await asyncio.sleep(0)
+    coalescer.flush()
+    for one in everyone:
+        assert [packet for write in one.writes for packet in write] == expected[one]
 
 
 async def test_packet_added_during_a_flush_is_sent_in_the_next_tick() -> None:
