@@ -591,8 +591,9 @@ CREATE TABLE conversations (
         REFERENCES users (account_id, id) ON DELETE SET NULL (assigned_to),
     CONSTRAINT conversations_assigned_team_fkey FOREIGN KEY (account_id, assigned_team)
         REFERENCES teams (account_id, id) ON DELETE SET NULL (assigned_team),
-    CONSTRAINT conversations_status_known CHECK (status IN ('open', 'pending', 'closed')),
-    CONSTRAINT conversations_priority_known CHECK (priority IN ('low', 'medium', 'high', 'urgent')),
+    -- Lists of what each message writes are arrays: PostgreSQL parses and plans IN again for each statement.
+    CONSTRAINT conversations_status_known CHECK (status = ANY ('{open,pending,closed}')),
+    CONSTRAINT conversations_priority_known CHECK (priority = ANY ('{low,medium,high,urgent}')),
     CONSTRAINT conversations_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
     CONSTRAINT conversations_continued_closed CHECK (continued_in IS NULL OR status = 'closed'),
     CONSTRAINT conversations_snoozed_pending CHECK (snoozed_until IS NULL OR status = 'pending'),
@@ -807,9 +808,9 @@ CREATE TABLE messages (
     CONSTRAINT messages_conversation_fkey FOREIGN KEY (account_id, conversation_id)
         REFERENCES conversations (account_id, id),
     CONSTRAINT messages_seq_positive CHECK (seq > 0),
-    CONSTRAINT messages_sender_type_known CHECK (sender_type IN ('agent', 'customer', 'system')),
+    CONSTRAINT messages_sender_type_known CHECK (sender_type = ANY ('{agent,customer,system}')),
     CONSTRAINT messages_content_present CHECK (content <> '' OR erased_at IS NOT NULL),
-    CONSTRAINT messages_content_type_known CHECK (content_type IN ('text', 'html')),
+    CONSTRAINT messages_content_type_known CHECK (content_type = ANY ('{text,html}')),
     CONSTRAINT messages_attachments_array CHECK (jsonb_typeof(attachments) = 'array'),
     CONSTRAINT messages_metadata_object CHECK (jsonb_typeof(metadata) = 'object'),
     CONSTRAINT messages_private_by_staff CHECK (NOT (private AND sender_type = 'customer'))
@@ -1347,12 +1348,12 @@ CREATE TABLE ai_runs (
     CONSTRAINT ai_runs_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT ai_runs_repetition_key UNIQUE (account_id, message_id, kind, repetition),
     CONSTRAINT ai_runs_message_fkey FOREIGN KEY (account_id, message_id) REFERENCES messages (account_id, id),
-    CONSTRAINT ai_runs_kind_known CHECK (kind IN ('classification', 'draft', 'summary', 'assist')),
-    CONSTRAINT ai_runs_status_known CHECK (status IN ('pending', 'published', 'running', 'done', 'failed')),
-    CONSTRAINT ai_runs_outcome_known CHECK (outcome IN ('done', 'abstained', 'superseded')),
+    CONSTRAINT ai_runs_kind_known CHECK (kind = ANY ('{classification,draft,summary,assist}')),
+    CONSTRAINT ai_runs_status_known CHECK (status = ANY ('{pending,published,running,done,failed}')),
+    CONSTRAINT ai_runs_outcome_known CHECK (outcome = ANY ('{done,abstained,superseded}')),
     CONSTRAINT ai_runs_outcome_of_done CHECK ((status = 'done') = (outcome IS NOT NULL)),
-    CONSTRAINT ai_runs_leased CHECK (status NOT IN ('published', 'running') OR lease_until IS NOT NULL),
-    CONSTRAINT ai_runs_finished CHECK ((status IN ('done', 'failed')) = (finished_at IS NOT NULL)),
+    CONSTRAINT ai_runs_leased CHECK (status <> ALL ('{published,running}') OR lease_until IS NOT NULL),
+    CONSTRAINT ai_runs_finished CHECK ((status = ANY ('{done,failed}')) = (finished_at IS NOT NULL)),
     CONSTRAINT ai_runs_announced_last CHECK (announced_at IS NULL OR finished_at IS NOT NULL)
 ) WITH (
     fillfactor = 70,

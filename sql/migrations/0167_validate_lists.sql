@@ -1,0 +1,14 @@
+-- no transaction
+-- compatible from: 0036
+-- may be pending
+-- Checks the constraints of 0166 for existing rows, without blocking readers and writers. Those before them were the same.
+
+ALTER TABLE conversations VALIDATE CONSTRAINT conversations_status_known;
+ALTER TABLE conversations VALIDATE CONSTRAINT conversations_priority_known;
+ALTER TABLE messages VALIDATE CONSTRAINT messages_sender_type_known;
+ALTER TABLE messages VALIDATE CONSTRAINT messages_content_type_known;
+ALTER TABLE ai_runs VALIDATE CONSTRAINT ai_runs_kind_known;
+ALTER TABLE ai_runs VALIDATE CONSTRAINT ai_runs_status_known;
+ALTER TABLE ai_runs VALIDATE CONSTRAINT ai_runs_outcome_known;
+ALTER TABLE ai_runs VALIDATE CONSTRAINT ai_runs_leased;
+ALTER TABLE ai_runs VALIDATE CONSTRAINT ai_runs_finished;
