@@ -1334,7 +1334,7 @@ CREATE TABLE ai_runs (
     outcome text,                                               -- of a done run; a failed run has a last_error
     attempts integer NOT NULL DEFAULT 0,                        -- attempts started
     available_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- not published to the broker before this
-    published_at timestamptz,
+    published_at timestamptz,                                   -- to the broker; or ended before
     lease_until timestamptz,                                    -- until then 'published' and 'running' are trusted
     deadline_at timestamptz,                                    -- fails if not ended by then; set when the relay
                                                                 -- publishes the run for the first time
@@ -1361,11 +1361,15 @@ CREATE TABLE ai_runs (
     autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_analyze_scale_factor = 0.02
 );
--- A change of state touches no other indexes, and these only when a run leaves them: the other updates stay in the page.
+-- A change of state touches no other indexes, and these only when a run enters or leaves them: the other updates stay in
+-- the page.
 CREATE INDEX ai_runs_open ON ai_runs (account_id, conversation_id) WHERE announced_at IS NULL;
 CREATE INDEX ai_runs_drafts ON ai_runs (account_id, created_at) WHERE kind = 'draft';
 CREATE INDEX ai_runs_waiting ON ai_runs (available_at) WHERE published_at IS NULL;
 CREATE INDEX ai_runs_waiting_others ON ai_runs (available_at) WHERE published_at IS NULL AND kind <> 'classification';
+CREATE INDEX ai_runs_taken ON ai_runs (published_at) WHERE published_at IS NOT NULL AND announced_at IS NULL;
+CREATE INDEX ai_runs_retried ON ai_runs (deadline_at)
+    WHERE published_at IS NULL AND deadline_at IS NOT NULL AND announced_at IS NULL;
 
 -- The result of a run, stored in the transaction that ends it: a run has one result, which can be published again.
 CREATE TABLE ai_results (
@@ -3093,7 +3097,7 @@ GRANT UPDATE (subject, metadata, client_message_id, revision, erased_at) ON conv
 GRANT UPDATE (sender_name, content, content_type, attachments, metadata, client_message_id, bytes, revision, erased_at)
     ON messages TO hummdesk_eraser;
 GRANT UPDATE (details) ON conversation_events TO hummdesk_eraser;
-GRANT UPDATE (status, outcome, last_error, finished_at, announced_at) ON ai_runs TO hummdesk_eraser;
+GRANT UPDATE (status, outcome, published_at, last_error, finished_at, announced_at) ON ai_runs TO hummdesk_eraser;
 GRANT UPDATE (learned_at, question, answer, indexed_as) ON past_answers TO hummdesk_eraser;
 GRANT UPDATE (comment) ON conversation_ratings TO hummdesk_eraser;
 

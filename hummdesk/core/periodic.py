@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic
 
 from hummdesk.core.background import end
 
@@ -16,6 +17,24 @@ AT_ONCE_SECONDS = 0.0
 
 Step = Callable[[], Awaitable[float | None]]
 """Does the work once. Returns the seconds until it is due again, or None for the whole interval."""
+
+
+class TimeShare:
+    """Limits work whose duration grows with a table to a part of the time."""
+
+    def __init__(self, part: float) -> None:
+        self._part = part
+        self._due_at = float("-inf")
+
+    def is_due(self) -> bool:
+        return monotonic() >= self._due_at
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Do the work in the block; it is due again after the time of which its duration is the part."""
+        began = monotonic()
+        yield
+        self._due_at = began + (monotonic() - began) / self._part
 
 
 class Periodic:

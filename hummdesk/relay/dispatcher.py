@@ -17,6 +17,7 @@ from hummdesk.core import metrics
 from hummdesk.core.broker import QUEUES, SIMULATE, STARTED, TASKS, UPDATE_KNOWLEDGE, configuration, lease_seconds
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Unavailable
+from hummdesk.core.periodic import TimeShare
 from hummdesk.publish.events.ai import AIProcessingStarted
 from hummdesk.publish.publisher import Publisher
 from hummdesk.relay import admission
@@ -34,6 +35,8 @@ LEARNING_INTERVAL_SECONDS = 2.0
 """Shortest time between two tasks that update the knowledge of one account."""
 MAX_WAITING_STEPS = 4
 """No step of a simulation is sent while so many bulk tasks wait."""
+COUNTING_PART = 0.02
+"""Largest part of the time in which the relay counts the runs that have not ended: many thousands may wait."""
 OPEN_STATUSES = ("pending", "published", "running")
 
 
@@ -65,6 +68,7 @@ class Dispatcher:
         """One batch a task. The runs are marked as published already."""
         self._started: set[UUID] = set()
         """Those of these runs whose `ai_processing_started` is published."""
+        self._counting = TimeShare(COUNTING_PART)
         self._learning: dict[UUID, float] = {}
         """When the last update of an account's knowledge was sent."""
         self._unknown: set[str] = set()
@@ -137,6 +141,16 @@ class Dispatcher:
             await asyncio.to_thread(self._send_steps, due)
 
     async def measure(self) -> None:
+        if self._counting.is_due():
+            with self._counting.measured():
+                await self._count()
+        found_lengths = await asyncio.gather(*(self._queues.length(queue) for queue in QUEUES))
+        lengths = dict(zip(QUEUES, found_lengths, strict=True))
+        for queue, length in lengths.items():
+            metrics.QUEUE_TASKS.labels(queue=queue).set(length)
+        await self._reported.report(lengths)
+
+    async def _count(self) -> None:
         found = await run_dispatch.open_runs(self._database.shared())
         counts: dict[tuple[str, str], int] = {(runs.kind, runs.status): runs.count for runs in found}
         self._report_unknown({runs.kind for runs in found}.difference(run_dispatch.KINDS))
@@ -145,11 +159,6 @@ class Dispatcher:
                 metrics.AI_RUNS.labels(kind=kind, status=status).set(counts.get((kind, status), 0))
             oldest = max((runs.oldest_seconds for runs in found if runs.kind == kind), default=0.0)
             metrics.AI_OLDEST_RUN_SECONDS.labels(kind=kind).set(oldest)
-        found_lengths = await asyncio.gather(*(self._queues.length(queue) for queue in QUEUES))
-        lengths = dict(zip(QUEUES, found_lengths, strict=True))
-        for queue, length in lengths.items():
-            metrics.QUEUE_TASKS.labels(queue=queue).set(length)
-        await self._reported.report(lengths)
 
     def _report_unknown(self, kinds: set[str]) -> None:
         """Log kinds of runs that wait for a relay of a later version, each once."""

@@ -112,7 +112,11 @@ LIMIT :limit;
 -- name: end_runs(message_ids)!
 -- End the open AI runs of messages: a worker that is carrying one out can then store no result.
 UPDATE ai_runs
-SET status = 'done', outcome = 'superseded', finished_at = clock_timestamp()
+SET
+    status = 'done',
+    outcome = 'superseded',
+    published_at = COALESCE(published_at, clock_timestamp()),
+    finished_at = clock_timestamp()
 WHERE account_id = current_account()
   AND message_id = ANY(:message_ids)
   AND status IN ('pending', 'published', 'running');

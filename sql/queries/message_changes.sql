@@ -98,7 +98,11 @@ WHERE account_id = current_account()
 -- End the open drafts, summaries and runs for one agent of a conversation: a worker that is carrying one out can then store
 -- no result. The relay publishes that they are superseded.
 UPDATE ai_runs
-SET status = 'done', outcome = 'superseded', finished_at = clock_timestamp()
+SET
+    status = 'done',
+    outcome = 'superseded',
+    published_at = COALESCE(published_at, clock_timestamp()),
+    finished_at = clock_timestamp()
 WHERE account_id = current_account()
   AND conversation_id = :conversation_id
   AND announced_at IS NULL

@@ -121,7 +121,8 @@ ORDER BY claimed.id;
 --   unequal, reprioritized, event
 --                 lock and update the conversations whose priority changes, and log the change
 --   stale, superseded
---                 lock and end the open draft runs for earlier messages than a classified one
+--                 lock and end the open draft runs for earlier messages than a classified one; with published_at they
+--                 leave the index of runs that wait for the relay
 --   draft         create the draft run of a classified message, if it is the newest of an assigned conversation, or of one
 --                 that the AI may answer by itself; after the locks of `unequal`, because an assignment locks the
 --                 conversation before it creates the same run
@@ -278,7 +279,11 @@ WITH result AS (
     FOR UPDATE OF ai_runs SKIP LOCKED
 ), superseded AS (
     UPDATE ai_runs
-    SET status = 'done', outcome = 'superseded', finished_at = clock_timestamp()
+    SET
+        status = 'done',
+        outcome = 'superseded',
+        published_at = COALESCE(ai_runs.published_at, clock_timestamp()),
+        finished_at = clock_timestamp()
     FROM (SELECT DISTINCT account_id, id FROM stale) AS outdated
     WHERE ai_runs.account_id = outdated.account_id
       AND ai_runs.id = outdated.id

@@ -16,6 +16,9 @@ DISPATCH: dict[str, Any] = {"lease_seconds": 30, "deadline_seconds": 60}
 
 MAX_ATTEMPTS = 2
 
+ENDED_AND_WAITING = "SELECT id FROM ai_runs WHERE published_at IS NULL AND finished_at IS NOT NULL"
+"""Runs that have ended and are still in the index of those that wait for the relay."""
+
 
 class RunWorkflow:
     """An account with connections of the relay and of a worker."""

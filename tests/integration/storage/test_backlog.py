@@ -85,6 +85,16 @@ class Backlog:
             assert await runs.mark_published(tx, [one.key for one in settled.ended]) == TOGETHER
         return found
 
+    async def sweep(self) -> dict[str, int]:
+        """Look for runs that a worker has lost or left; return the number of runs that each statement has read."""
+        relay, attempts = self.relay.autocommit_all(), {"max_attempts": 3}
+        statements = {
+            "lost": run_dispatch.take_lost(relay, TOGETHER, lease_seconds=30, **attempts),
+            "expired": run_dispatch.fail_expired(relay, TOGETHER, **attempts),
+            "unpublished": run_dispatch.unpublished(relay, TOGETHER, older_than_seconds=0),
+        }
+        return {name: (await counted_alone(relay, statement))[1] for name, statement in statements.items()}
+
 
 @asynccontextmanager
 async def counted(tx: Transaction, found: dict[str, int], step: str) -> AsyncIterator[None]:
@@ -132,6 +142,15 @@ async def test_run_with_many_waiting_runs_reads_no_more_rows(backlog: Backlog, m
         read = await backlog.work()
         print(read)
         assert max(read.values()) <= 8 * TOGETHER
+
+
+async def test_sweep_with_many_waiting_runs_reads_none_of_them(backlog: Backlog) -> None:
+    await backlog.arrive(MORE, first=1, last=TOGETHER)
+    await backlog.work()
+    await backlog.sweep()  # so that there are plans for a backlog that is almost empty
+    await backlog.arrive(MORE, first=TOGETHER + 1, last=WAITING)
+    read = await backlog.sweep()
+    assert max(read.values()) <= TOGETHER, read
 
 
 async def test_removal_from_outbox_planned_while_it_was_empty_reads_only_its_entries(backlog: Backlog) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hummdesk.storage import moves, runs
-from tests.integration.storage.run_workflow import RunWorkflow, run_workflow
+from tests.integration.storage.run_workflow import ENDED_AND_WAITING, RunWorkflow, run_workflow
 
 
 @pytest.fixture
@@ -86,6 +86,8 @@ async def test_settle_newer_classification_supersedes_pending_draft_run(workflow
     settlement = await workflow.settle(runs.AttemptResult(run=newer, status="done", outcome="done"), quiet_seconds=60)
     ended = {(one.kind, one.message_id): one.outcome for one in settlement.ended}
     assert ended == {("draft", run.message.id): "superseded", ("classification", newer.message.id): "done"}
+    assert {one.id for one in settlement.ended} <= {one.id for one in await workflow.unpublished()}
+    assert await workflow.account.execute(ENDED_AND_WAITING) == []
 
 
 async def test_settle_newer_classification_supersedes_running_draft_run(workflow: RunWorkflow) -> None:

@@ -63,6 +63,8 @@ async def test_every_index_begins_with_the_account(account: Any) -> None:
     )
     assert len(indexes) > 20
     assert {name for name, column in indexes if column != "account_id"} == {
+        "ai_runs_retried",  # for the relay
+        "ai_runs_taken",  # for the relay
         "ai_runs_waiting",  # for the relay
         "ai_runs_waiting_others",  # for the relay
         "ai_simulations_unattended",  # for the relay

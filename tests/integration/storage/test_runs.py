@@ -7,7 +7,7 @@ import pytest
 
 from hummdesk.core.ids import new_id
 from hummdesk.storage import moves, run_dispatch, runs
-from tests.integration.storage.run_workflow import DISPATCH, RunWorkflow, claim, run_workflow
+from tests.integration.storage.run_workflow import DISPATCH, ENDED_AND_WAITING, RunWorkflow, claim, run_workflow
 
 
 @pytest.fixture
@@ -262,6 +262,17 @@ async def test_fail_expired_past_the_deadline_fails_the_run(workflow: RunWorkflo
     assert await workflow.expire() == []
     assert await workflow.unpublished() == []
     assert await workflow.dispatch() == []
+
+
+async def test_fail_expired_while_a_run_waits_to_be_retried_fails_it(workflow: RunWorkflow) -> None:
+    run = await workflow.claimed()
+    assert await workflow.retry(run, 60)
+    assert await workflow.expire() == []
+    await workflow.expire_time("deadline_at")
+    [ended] = await workflow.expire()
+    assert (ended.id, ended.last_error) == (run.id, "429")
+    assert await workflow.unpublished() == [ended]
+    assert await workflow.account.execute(ENDED_AND_WAITING) == []
 
 
 async def test_claim_past_the_deadline_returns_nothing(workflow: RunWorkflow) -> None:

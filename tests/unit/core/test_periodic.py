@@ -4,7 +4,7 @@ import random
 import pytest
 
 from hummdesk.core import periodic
-from hummdesk.core.periodic import Periodic
+from hummdesk.core.periodic import Periodic, TimeShare
 from tests.unit import virtual_time
 
 
@@ -131,3 +131,16 @@ def test_stop_does_not_wait_for_an_interval_or_a_backoff() -> None:
 
 def test_stop_before_start_does_nothing() -> None:
     virtual_time.run(Periodic(Work().step, interval=1, on_failure=lambda error: pytest.fail(str(error))).stop())
+
+
+def test_time_share_is_due_again_after_the_time_of_which_the_work_is_the_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(periodic, "monotonic", lambda: now)
+    share = TimeShare(0.1)
+    assert share.is_due()
+    with share.measured():
+        now = 102.0
+    now = 119.9
+    assert not share.is_due()
+    now = 120.0
+    assert share.is_due()

@@ -79,6 +79,7 @@ def test_runs_of_a_kind_that_is_not_known_are_logged_once(
             await dispatcher.measure()
 
     monkeypatch.setattr("hummdesk.storage.run_dispatch.open_runs", open_runs)
+    monkeypatch.setattr("hummdesk.relay.dispatcher.COUNTING_PART", 1.0)
     dispatcher = Dispatcher(
         Settings(), cast(Any, NoDatabase()), cast(Any, Queues(0)), NO_PUBLISHER, reported=cast(Any, NotReported())
     )
