@@ -11,11 +11,16 @@ export type PagesName = "settings" | "supervisor";
 
 const LOADERS: Record<PagesName, () => Promise<Pages>> = {
   settings: async () => {
-    const [pages] = await Promise.all([import("./settings/main"), load("settings")]);
+    const [pages] = await Promise.all([import("./settings/main"), load("settings"), load("extras")]);
     return pages.Settings;
   },
   supervisor: async () => {
-    const [pages] = await Promise.all([import("./supervisor/main"), load("settings"), load("supervisor")]);
+    const [pages] = await Promise.all([
+      import("./supervisor/main"),
+      load("settings"),
+      load("supervisor"),
+      load("extras"),
+    ]);
     return pages.Supervisor;
   },
 };

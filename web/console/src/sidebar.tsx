@@ -8,6 +8,7 @@ import { Icon } from "./components/icon";
 import { IconButton } from "./components/icon-button";
 import { type Choice, Menu } from "./components/menu";
 import { CountBadge, countText } from "./count-badge";
+import { SearchProblem } from "./extras-loader";
 import { lazily } from "./lazy";
 import { QueueFilter } from "./queue-filter";
 import { Row } from "./row";
@@ -230,7 +231,10 @@ function NoConversations() {
   if (list.state === "failed") {
     return (
       <div class="list">
-        <EmptyState icon="warn" title={list.problem ?? t("console.list.failed")}>
+        <EmptyState
+          icon="warn"
+          title={list.problem ? <SearchProblem sentence={list.problem} /> : t("console.list.failed")}
+        >
           <button type="button" class="secondary" onClick={() => void list.load()}>
             {t("common.tryAgain")}
           </button>

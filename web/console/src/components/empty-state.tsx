@@ -1,7 +1,13 @@
 import type { ComponentChildren } from "preact";
 import { Icon, type IconName } from "./icon";
 
-export function EmptyState({ icon, title, children }: { icon: IconName; title: string; children?: ComponentChildren }) {
+interface Props {
+  icon: IconName;
+  title: ComponentChildren;
+  children?: ComponentChildren;
+}
+
+export function EmptyState({ icon, title, children }: Props) {
   return (
     <div class="empty">
       <span class="empty-icon">

@@ -40,7 +40,7 @@ export function Help({ close }: { close: () => void }) {
         {SHORTCUTS.map(([keys, meaning]) => (
           <div key={keys}>
             <dt>
-              <kbd>{keys.startsWith("console.") ? t(keys as PlainKey) : keys}</kbd>
+              <kbd>{keys.startsWith("extras.") ? t(keys as PlainKey) : keys}</kbd>
             </dt>
             <dd>{t(meaning)}</dd>
           </div>

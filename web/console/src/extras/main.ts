@@ -7,5 +7,6 @@ export { Help } from "./help";
 export { MessageEditor, Withdrawal } from "./message-change";
 export { NotificationSettings } from "./notifications";
 export { Refused } from "./refused";
+export { SearchProblem } from "./search-problem";
 export { Transfer } from "./transfer";
 export { Why } from "./why";

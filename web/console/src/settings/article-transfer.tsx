@@ -3,6 +3,7 @@
 import { type ImportedArticle, ProblemError, type RestClient } from "@hummdesk/client/rest";
 import { t } from "@hummdesk/texts";
 import { useRef, useState } from "preact/hooks";
+import { serverText } from "../extras/server-text";
 import { useRest } from "./context";
 import type { Kind } from "./knowledge";
 import { all } from "./loading";
@@ -105,7 +106,10 @@ function reasons(failure: unknown, batch: Line[]): string[] {
   return errors.map(({ field, message }) => {
     const [, index, ...names] = field.split(".");
     const number = batch[Number(index)]?.number ?? 0;
-    return t("settings.importLine", { number, reason: [names.join("."), message].filter(Boolean).join(": ") });
+    return t("settings.importLine", {
+      number,
+      reason: [names.join("."), serverText(message)].filter(Boolean).join(": "),
+    });
   });
 }
 

@@ -5,6 +5,7 @@ import { type PlainKey, t } from "@hummdesk/texts";
 import type { ComponentChildren } from "preact";
 import { useId, useRef, useState } from "preact/hooks";
 import { Icon } from "../components/icon";
+import { serverText } from "../extras/server-text";
 import { failureText } from "./parts";
 
 type Value = string | boolean | string[];
@@ -138,7 +139,7 @@ function Stale({ reload, overwrite }: { reload: (() => Promise<void>) | undefine
 
 function fieldErrors(problem: unknown): Record<string, string> {
   const errors = problem instanceof ProblemError ? (problem.problem.errors ?? []) : [];
-  return Object.fromEntries(errors.map(({ field, message }) => [field, message]));
+  return Object.fromEntries(errors.map(({ field, message }) => [field, serverText(message)]));
 }
 
 function isWithin(path: string, name: string): boolean {

@@ -7,6 +7,7 @@ import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hook
 import { explain } from "../components/error-text";
 import { Icon } from "../components/icon";
 import { PageLink } from "../components/page-link";
+import { serverText } from "../extras/server-text";
 import { type Section, settingsPath } from "../settings-sections";
 import { useStore } from "../state/context";
 import type { Loaded, Pages } from "./loading";
@@ -17,7 +18,9 @@ const CHARACTERS_OF_LINE = 70;
 export function failureText(failure: unknown): string {
   if (!(failure instanceof ProblemError)) return t("common.noResponse");
   const { code, detail } = failure.problem;
-  return code === "CONFLICT" ? t("settings.notPossible", { reason: detail }) : explain({ code, message: detail });
+  return code === "CONFLICT"
+    ? t("settings.notPossible", { reason: serverText(detail) })
+    : explain({ code, message: detail });
 }
 
 // A page with its heading, which has the focus after a change of the page, so that screen readers announce it.

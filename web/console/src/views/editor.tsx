@@ -6,6 +6,7 @@ import { useState } from "preact/hooks";
 import { categoryName, keysOf } from "../categories";
 import { Dialog } from "../components/dialog";
 import { explain } from "../components/error-text";
+import { serverText } from "../extras/server-text";
 import { useStore } from "../state/context";
 import type { Criteria } from "../state/criteria";
 import { restOf } from "../state/rest";
@@ -204,5 +205,5 @@ function changed(filter: Criteria, name: keyof Criteria, value: string): Criteri
 function failureText(failure: unknown): string {
   if (!(failure instanceof ProblemError)) return t("common.noResponse");
   const { code, detail, errors } = failure.problem;
-  return errors?.map(({ message }) => message).join(" ") || explain({ code, message: detail });
+  return errors?.map(({ message }) => serverText(message)).join(" ") || explain({ code, message: detail });
 }
