@@ -366,9 +366,9 @@ class StreamReader:
 
     def _split(self, shard: Shard, number: int, seal: str) -> None:
         """Read the new shards from the split on. A split that was not read is no concern of any socket."""
+        after = self._readers.get(shard)  # None if it is being stopped
         for new in self._map.split(shard, number):
-            if seal and new not in self._readers:
-                after = self._readers[shard]
+            if seal and after is not None and new not in self._readers:
                 self._readers[new] = self._new_reader(self._connection.another(), shard=new, after=after)
 
     def deliver_appended(self, shard: Shard, entry: AppendedEntry) -> None:
