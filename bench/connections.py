@@ -7,7 +7,7 @@ from itertools import cycle
 from bench import cores
 from bench.contenders import Server, StartServer, bun, configured, hummdesk, node, stock, up
 from bench.engines import nats, nchan
-from bench.latency import trigger_run
+from bench.latency import classify_one
 from bench.load import Sender, conversations
 from bench.sockets import ReceiverPool
 from bench.study import OURS, Bench, Round
@@ -81,7 +81,7 @@ async def idle(bench: Bench) -> Round:
     async def measure(server: Server) -> float:
         pids = (server.pid, *bench.testbed.servers)
         async with conversations(bench.testbed, server, senders=1) as load:
-            await trigger_run(load, 0)  # waits until the workers are ready
+            await classify_one(load)
         async with server.receivers() as receivers:
             await receivers.connect(bench.size.connections // 2)
             await asyncio.sleep(bench.size.settle_seconds * 5)

@@ -3,8 +3,9 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import cycle
 from statistics import median
 
@@ -32,15 +33,16 @@ async def node_with_bullmq(testbed: Testbed) -> AsyncIterator[Server]:
 async def ai_start(bench: Bench) -> Round:
     """P7: milliseconds from the commit of a message in PostgreSQL to `ai_processing_started` at an agent."""
 
-    async def measure(server: Server) -> float:
+    async def measure(wait_for_worker: Callable[[Load], Awaitable[object]], server: Server) -> float:
         async with conversations(bench.testbed, server, senders=4) as load:
-            await trigger_run(load, 0)  # waits until the worker is ready
+            await wait_for_worker(load)
             started = dict([await trigger_run(load, number) for number in range(bench.size.trials)])
             committed = await bench.testbed.commit_times(started)
             return median((started[message] - committed[message]) * 1000 for message in started)
 
     with bench.testbed.on_both_cores():
-        return {"P7": await bench.measure_each({"node": node_with_bullmq, OURS: up}, measure)}
+        peer = await bench.measure_each({"node": node_with_bullmq}, partial(measure, trigger_run))
+        return {"P7": peer | await bench.measure_each({OURS: up}, partial(measure, classify_one))}
 
 
 async def classified(bench: Bench) -> Round:
@@ -51,7 +53,7 @@ async def classified(bench: Bench) -> Round:
 
     async def measure(server: Server) -> tuple[float, float]:
         async with conversations(bench.testbed, server, senders=bench.size.senders) as load:
-            await trigger_run(load, 0)
+            await classify_one(load)
             return await _classification_rate(load, seconds=bench.size.sustained_seconds)
 
     with bench.testbed.on_both_cores():
@@ -105,7 +107,20 @@ async def emits(bench: Bench) -> Round:
     return {"P9": await bench.measure_each({OURS: hummdesk}, measure)}
 
 
-async def trigger_run(load: Load, number: int) -> tuple[str, float]:
+async def classify_one(load: Load) -> None:
+    """Return when a message is classified: the workers are ready, without which the relay publishes starts as well."""
+    ended = False
+
+    def on_event(event: bytes) -> None:
+        nonlocal ended
+        ended = ended or (event.startswith(COMPLETED) and CLASSIFICATION in event)
+
+    load.on_acknowledged, load.on_event = lambda *_: None, on_event
+    load.senders[0].send_message(TEXT)
+    await load.wait_until(lambda: ended)
+
+
+async def trigger_run(load: Load, number: int = 0) -> tuple[str, float]:
     """Send a message; return its id, and the time at which an agent received `ai_processing_started`."""
     stored: set[str] = set()
     started: dict[str, float] = {}
