@@ -178,6 +178,5 @@ def configuration(settings: Settings, *, confirms: bool = False) -> dict[str, An
         "task_time_limit": settings.ai_hard_limit_seconds,
         "worker_prefetch_multiplier": 1,
         "worker_concurrency": settings.worker_concurrency,
-        "worker_send_task_events": True,  # for Flower
         "timezone": "UTC",
     }
