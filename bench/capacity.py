@@ -39,7 +39,7 @@ async def many_connections(bench: Bench) -> Round:
             await small.connect(size.most_receivers - size.many_receivers)
             await asyncio.sleep(size.settle_seconds)
             bytes_each = (cores.resident_bytes(server.pid) - memory) / (size.most_receivers - first)
-            busy = await _busy_percent(server, size.heartbeat_seconds)
+            busy = await cores.busy_percent([server.pid], size.heartbeat_seconds)
             event_seconds = median([await _event_seconds(server, large) for _ in range(EVENTS)])
             messages = replace(bench.testbed, accounts=others)
             async with conversations(messages, server, senders=size.senders // 2) as load, _events(server, large):
@@ -61,13 +61,6 @@ async def _receivers_of(account: Account, server: Server) -> AsyncIterator[Recei
         yield pool
     finally:
         pool.close()
-
-
-async def _busy_percent(server: Server, seconds: float) -> float:
-    """Per cent of a core that the server uses while it does nothing but heartbeats."""
-    before, started = cores.total_cpu_seconds([server.pid]), time.perf_counter()
-    await asyncio.sleep(seconds)
-    return (cores.total_cpu_seconds([server.pid]) - before) / (time.perf_counter() - started) * 100
 
 
 async def _event_seconds(server: Server, receivers: Receivers) -> float:

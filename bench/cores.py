@@ -1,9 +1,10 @@
 """CPU affinity of servers and load, and the CPU time and memory of processes."""
 
+import asyncio
 import ctypes
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
@@ -51,6 +52,13 @@ def cpu_seconds(pid: int) -> dict[int, float]:
 def total_cpu_seconds(pids: Iterable[int]) -> float:
     """Return the CPU time of these processes and their descendants together."""
     return sum(sum(cpu_seconds(pid).values()) for pid in pids)
+
+
+async def busy_percent(pids: Collection[int], seconds: float) -> float:
+    """Return the CPU time of these processes and their descendants in the next seconds, in per cent of a core."""
+    before, started = total_cpu_seconds(pids), time.perf_counter()
+    await asyncio.sleep(seconds)
+    return (total_cpu_seconds(pids) - before) / (time.perf_counter() - started) * 100
 
 
 def resident_bytes(pid: int) -> int:
