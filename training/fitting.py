@@ -25,6 +25,14 @@ from training.scope import fit_scope
 
 SENTIMENT_PENALTY = 0.5
 NEIGHBOUR_LEVELS = 127
+_HALF_PRECISION = (
+    "projection",
+    "scope_directions",
+    "letter_directions",
+    "letter_weights",
+    "letter_word_rarity",
+    "letter_words",
+)
 
 
 def fit_classifiers() -> dict[str, Vectors]:
@@ -61,7 +69,7 @@ def fit_scope_classifier() -> dict[str, Vectors]:
 def quantized(arrays: Mapping[str, Vectors]) -> dict[str, NDArray[np.generic]]:
     """Reduce the precision as far as the answers allow: vectors of examples to 8 bits, projections to 16."""
     stored: dict[str, NDArray[np.generic]] = dict(arrays)
-    for name in ("projection", "scope_directions", "letter_directions", "letter_weights"):
+    for name in _HALF_PRECISION:
         if name in arrays:
             stored[name] = arrays[name].astype(np.float16)
     if "neighbours" in arrays:

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from hummdesk.ai.embedded import classifiers
 from hummdesk.ai.embedded.encoder import Vectors, encode
-from hummdesk.ai.embedded.letters import CATEGORIES, LetterFeatures, letter_features, letter_kernel
+from hummdesk.ai.embedded.letters import (
+    CATEGORIES,
+    WORD_WEIGHT,
+    LetterFeatures,
+    letter_features,
+    letter_kernel,
+    word_counts,
+    word_features,
+)
 from hummdesk.ai.text import plain
 from training.corpus import Letter, load_examples, load_letters
 from training.projection import main_directions
@@ -22,7 +30,7 @@ from training.scope import cholesky, scores_without_group, solve
 
 DIRECTIONS = 192
 RIDGE = 0.4
-WEIGHTS: Mapping[str, float] = {"categories": 0.5, "urgency": 1.0, "sentiment": 0.3}
+WEIGHTS: Mapping[str, float] = {"categories": 1.0, "urgency": 1.0, "sentiment": 0.3}
 """Weight of a short example, by file; a letter has 1."""
 CALIBRATION_PENALTY = 0.01
 PRIORITY_SHARES = (0.20, 0.43, 0.25, 0.12)
@@ -42,10 +50,14 @@ def fit_letters(encoded: Mapping[str, Vectors], mean: Vectors) -> dict[str, Vect
 
     of_letters = features(texts, vectors)
     of_files = {name: features([one.text for one in load_examples(name)], encoded[name]) for name in WEIGHTS}
+    counts = {name: word_counts([one.text for one in load_examples(name)]) for name in WEIGHTS}
+    counts_of_letters = word_counts(texts)
+    rarity = _rarity(np.vstack([*counts.values(), counts_of_letters]))
+    words = {name: word_features(np.vstack([of_file, counts_of_letters]), rarity) for name, of_file in counts.items()}
     sizes = [len(list(group)) for _, group in groupby(written, key=lambda one: one.trade)]
     priorities, sentiments = (_labels(written, name) for name in ("priority", "sentiment"))
     fits = {
-        name: _fit(name, of_files[name], of_letters, labels, sizes)
+        name: _fit(name, _stacked([of_files[name], of_letters]), words[name], labels, sizes)
         for name, labels in (
             ("categories", _labels(written, "category")),
             ("urgency", priorities),
@@ -59,6 +71,8 @@ def fit_letters(encoded: Mapping[str, Vectors], mean: Vectors) -> dict[str, Vect
         "letter_sentences": examples.sentences,
         "letter_cues": examples.cues,
         "letter_weights": _columns([weights for weights, _ in fits.values()], len(written)),
+        "letter_word_rarity": rarity,
+        "letter_words": np.hstack([WORD_WEIGHT * words[name].T @ weights for name, (weights, _) in fits.items()]),
         "letter_priority": _calibration(fits["urgency"][1], priorities, PRIORITY_SHARES),
         "letter_sentiment": _calibration(fits["sentiment"][1], sentiments, SENTIMENT_SHARES),
     }
@@ -66,8 +80,8 @@ def fit_letters(encoded: Mapping[str, Vectors], mean: Vectors) -> dict[str, Vect
 
 def _fit(
     name: str,
-    of_file: LetterFeatures,
-    of_letters: LetterFeatures,
+    features: LetterFeatures,
+    words: Vectors,
     labels: NDArray[np.int64],
     sizes: Sequence[int],
 ) -> tuple[Vectors, Vectors]:
@@ -75,13 +89,18 @@ def _fit(
     names = _NAMES[name]
     short = np.array([names.index(one.label) for one in load_examples(name)])
     targets = np.eye(len(names))[np.concatenate([short, labels])] - 1 / len(names)
-    features = _stacked([of_file, of_letters])
-    kernel = letter_kernel(features, features).astype(np.float64)
+    kernel = (letter_kernel(features, features) + WORD_WEIGHT * words @ words.T).astype(np.float64)
     counts = np.concatenate([np.full(len(short), WEIGHTS[name]), np.ones(len(labels))])
     kernel[np.diag_indices(len(kernel))] += RIDGE / counts
     lower = cholesky(kernel.astype(np.float32))
     weights = solve(lower, targets, matrix=kernel)
     return weights, scores_without_group(lower, weights, targets, sizes)
+
+
+def _rarity(counts: Vectors) -> Vectors:
+    """Return the inverse document frequency of each bucket."""
+    rarity: Vectors = np.log((1 + len(counts)) / (1 + np.count_nonzero(counts, axis=0))).astype(np.float32)
+    return rarity
 
 
 def _columns(weights: Sequence[Vectors], letters: int) -> Vectors:

@@ -16,6 +16,7 @@ TOLERANCES = {
     "letter_sentences": 1.0,
     "letter_priority": 1.0,
     "letter_sentiment": 1.0,
+    "letter_words": 0.03,
     "scope_examples": 1.0,
     "projection": 0.05,
     "neighbour_scale": 1e-4,
@@ -62,6 +63,7 @@ def test_weights_equal_a_fit_to_the_examples(
 
 def _inner_products(rows: NDArray[Any]) -> NDArray[Any]:
     some = rows[::8].astype(np.float32)
-    some /= np.linalg.norm(some, axis=1, keepdims=True)
+    # The row of a text in a script that the encoder does not know is zero.
+    some /= np.maximum(np.linalg.norm(some, axis=1, keepdims=True), 1)
     products: NDArray[Any] = some @ some.T
     return products
