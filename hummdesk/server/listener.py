@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hummdesk.core.errors import CommandError
-from hummdesk.engine.handover import remove_stale_sockets
 
 RESERVED_DESCRIPTORS = 200
 """For files, PostgreSQL, Redis, and connections that have not sent a request."""
@@ -61,6 +60,8 @@ def handover_directory(port: int) -> Path | None:
 
 def remove_if_abandoned(directory: Path) -> None:
     """Remove a directory in which no web process has a socket; those of killed ones do not count."""
+    from hummdesk.engine.handover import remove_stale_sockets  # here, because `up` imports this module and no server
+
     with suppress(OSError):
         status = directory.lstat()
         if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():

@@ -117,6 +117,14 @@ def test_help_loads_no_server(tmp_path: Path) -> None:
         assert f"'{heavy}'" not in loaded
 
 
+def test_up_loads_neither_server_nor_ai() -> None:
+    source = "import sys, hummdesk.dev.up; print(sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True).stdout
+    assert "'hummdesk.dev.up'" in loaded
+    for heavy in ("hummdesk.engine", "sanic", "celery", "numpy"):
+        assert f"'{heavy}'" not in loaded
+
+
 def test_version_is_the_package_version() -> None:
     assert run("--version").output == f"hummdesk, version {__version__}\n"
 
