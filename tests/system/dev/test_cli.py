@@ -108,18 +108,22 @@ def test_command_help_names_the_command(command: str) -> None:
     assert command.split()[-1] in result.output
 
 
-def test_help_loads_no_server(tmp_path: Path) -> None:
-    source = "import sys; from hummdesk.cli import main\ntry: main(['--help'])\nfinally: print(sorted(sys.modules))"
+def loaded_by(source: str) -> str:
+    """Run a program, and return the list of the modules that it has imported."""
+    source = f"import sys\ntry: {source}\nfinally: print(sorted(sys.modules))"
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    loaded = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, env=env, check=True).stdout
+    return subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, env=env, check=True).stdout
+
+
+def test_help_loads_no_server() -> None:
+    loaded = loaded_by("from hummdesk.cli import main; main(['--help'])")
     assert "'hummdesk.cli'" in loaded
     for heavy in ("sanic", "psycopg", "celery", "redis", "prometheus_client", "numpy"):
         assert f"'{heavy}'" not in loaded
 
 
-def test_up_loads_neither_server_nor_ai() -> None:
-    source = "import sys, hummdesk.dev.up; print(sorted(sys.modules))"
-    loaded = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True).stdout
+def test_up_loads_neither_engine_nor_ai() -> None:
+    loaded = loaded_by("import hummdesk.dev.up")
     assert "'hummdesk.dev.up'" in loaded
     for heavy in ("hummdesk.engine", "sanic", "celery", "numpy"):
         assert f"'{heavy}'" not in loaded
