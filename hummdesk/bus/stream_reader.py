@@ -76,7 +76,8 @@ class ShardReader:
         self.number = shard.created_with
         """The number of all shards at the last split of this one."""
         self._position = DeliveryPosition()
-        self._position.id = after.position if after else ""
+        self._position.id = self._common = after.position if after else ""
+        """`_common` is the last entry before the split that made this shard; empty for the first shards."""
         self.lag_seconds = 0.0
         """From the publication to the delivery of the last entry; 0 while there is no backlog."""
         self._lag_metric = BUS_LAG_SECONDS.labels(shard.number)
@@ -176,7 +177,9 @@ class ShardReader:
             self._on_reconnected(self.shard)
 
     def _notice_split(self, state: ShardState) -> None:
-        """Record a split before the position, which is not read any more."""
+        """Record a split before the position, which is not read any more, or the one that made this shard."""
+        if state.number == self.shard.created_with:
+            self._common = state.seal
         if state.number > self.number and moment(state.seal) <= moment(self.position):
             if self._has_begun.is_set():  # it is among what was lost
                 self._on_loss(self.shard)
@@ -287,19 +290,27 @@ class ShardReader:
 
     async def _older(self, entry_id: str) -> list[Entry]:
         """Return the entries from one to the first that is kept; none if they are too many or some are missing."""
-        before, first = self._beginning(), entry_id
+        before = self._beginning()
         most = self._memory.max_bytes // LOADED_PART
         found: list[Entry] = []
-        while before and most >= 0:
-            raw = await self._commands.run("XRANGE", self.shard.stream, first, before, "COUNT", BATCH)
-            loaded = [Entry.from_redis(entry_id, fields) for entry_id, fields in raw]
-            found += loaded
-            most -= sum(entry.size for entry in loaded)
-            if len(raw) < BATCH:
-                break
-            first = f"({found[-1].id}"
+        for stream, first, last in self._ranges(entry_id, before) if before else ():
+            while most >= 0:
+                raw = await self._commands.run("XRANGE", stream, first, last, "COUNT", BATCH)
+                loaded = [Entry.from_redis(entry_id, fields) for entry_id, fields in raw]
+                found += loaded
+                most -= sum(entry.size for entry in loaded)
+                if len(raw) < BATCH:
+                    break
+                first = f"({found[-1].id}"
         whole = all(later.previous == earlier.id for earlier, later in pairwise(found))
         return found if whole and most >= 0 else []
+
+    def _ranges(self, first: str, last: str) -> list[tuple[str, str, str]]:
+        """Return streams with their first and last id: entries from before the split are in the shard it split."""
+        common, stream = self._common, self.shard.stream
+        if not common or moment(first) > moment(common):
+            return [(stream, first, last)]
+        return [(self.shard.origin.stream, first, min(common, last, key=moment)), (stream, f"({common}", last)]
 
 
 async def no_drain() -> None:

@@ -247,13 +247,14 @@ async def test_new_epoch_after_a_split_is_a_loss_in_the_new_shard(
 async def test_outdated_epoch_is_outdated_in_the_new_shard_too(stream: AccountStream, splitter: ShardSplitter) -> None:
     async with process(stream) as (writer, delivered), stream.writing() as outdated:
         outdated.enter(1_000, False)
-        writer.enter(2_000, False)
-        await writer.append(stream.message(1))
+        await outdated.append(stream.message(1))
+        writer.enter(2_000, True)
+        await writer.append(stream.number(2))
         await splitter.raise_to(TWICE)
         message = outdated.append(stream.message(2))
         await outdated.append(stream.number(3))
         assert message.cancelled()
-        await delivered.reaches(1, 3)
+        await delivered.reaches(1, 2, 3)
 
 
 async def test_writer_of_an_earlier_version_fails_after_the_split(

@@ -105,6 +105,22 @@ async def test_session_from_before_the_split_is_recovered_at_another_process(
     assert again.messages() == ["missed", "missed after the split"]
 
 
+async def test_session_from_before_the_split_is_recovered_at_a_process_that_has_not_read_it(
+    account: Account,
+    clients: ReconnectingClient,
+    sender: Client,
+    lost: Connection,
+    processes: Processes,
+    splitter: ShardSplitter,
+) -> None:
+    await send_text(account, sender, "missed")
+    await splitter.raise_to(TWICE)
+    await send_text(account, sender, "missed after the split")
+    again = await clients.reconnect(processes.second, account.token("customer"), lost)
+    assert again.sid == lost.sid
+    assert again.messages() == ["missed", "missed after the split"]
+
+
 async def test_session_that_is_recovered_during_the_split_begins_anew(
     account: Account,
     clients: ReconnectingClient,
