@@ -4,11 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hummdesk.ai.embedded.article_text import Sentence, count_words
-from hummdesk.ai.embedded.source_ranking import THRESHOLD, RankedSource
+from hummdesk.ai.embedded.source_ranking import RankedSource
 from hummdesk.ai.protocol import Quote
 
-CLAUSE_THRESHOLD = 0.35
-"""Least probability with which a source is used for a clause, once another clause or the whole message is answered."""
+FIRST_CLAUSE_THRESHOLD = 0.7
+"""Least probability with which a source is used for a clause of a message that no source answers as a whole."""
+CLAUSE_THRESHOLD = 0.5
+"""The same, once the whole message or another clause is answered."""
+LEADING_SOURCES, LEADING_CLAUSE_THRESHOLD = 3, 0.2
+"""The same for the sources that are the most probable ones for the whole message, too."""
 MAX_WORDS = 65
 """Words that are quoted of a long article, its warning aside, unless its best sentence alone is longer."""
 MAX_SENTENCES = 4
@@ -34,17 +38,21 @@ class Part:
         )
 
 
-def parts(selected: Sequence[RankedSource], by_clause: Sequence[Sequence[RankedSource]]) -> list[Part]:
+def parts(
+    ranked: Sequence[RankedSource], selected: Sequence[RankedSource], by_clause: Sequence[Sequence[RankedSource]]
+) -> list[Part]:
     """Return what answers the message as a whole, then what answers its clauses, each from the source that does best.
 
-    Empty if no source is probable enough for any of them.
+    Empty if no source is probable enough for any of them. `ranked` are all sources by the whole message, of which
+    `selected` are probable enough.
     """
-    candidates = [*selected[:1], *(ranked[0] for ranked in by_clause)]
-    if all(one.probability < THRESHOLD for one in candidates):
+    of_clauses = [sources[0] for sources in by_clause]
+    if not selected and all(one.probability < FIRST_CLAUSE_THRESHOLD for one in of_clauses):
         return []
-    chosen: dict[int, RankedSource] = {}
-    for one in candidates:
-        if one.probability >= CLAUSE_THRESHOLD:
+    leading = {id(one.source) for one in ranked[:LEADING_SOURCES]}
+    chosen = {id(one.source): one for one in selected[:1]}
+    for one in of_clauses:
+        if one.probability >= (LEADING_CLAUSE_THRESHOLD if id(one.source) in leading else CLAUSE_THRESHOLD):
             chosen.setdefault(id(one.source), one)
     return [Part(one, quoted(one)) for one in chosen.values()]
 

@@ -53,7 +53,7 @@ class EmbeddedProvider:
         ranked = rank_sources(features, knowledge, context.history)
         selected = select_sources(ranked, message.language or classification.language)
         tone = reply.tone(features.text, classification)
-        parts = answer.parts(selected, rank_by_clause(features, knowledge))
+        parts = answer.parts(ranked, selected, rank_by_clause(features, knowledge))
         if not parts:
             confidence = ranked[0].probability if ranked else 0.0
             reason = _reason_to_abstain(features, ranked)

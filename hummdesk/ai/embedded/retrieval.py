@@ -11,9 +11,10 @@ A message is searched as a whole, sentence by sentence, because people write mor
 the conversation before it, because they ask "and abroad?".
 
 The probability that a source answers follows from its score, from how much lower the others' are (of sources that are
-all alike none answers), and from the probability that the message is in scope for a help desk. A source that is found
-together with the conversation answers if the message alone is not much nearer to another one, and brings no matter of
-its own: few rare words that the source does not contain. The weights are fitted by `training/retrieval.py`.
+all alike none answers), from the passage that is nearest to the message in meaning, from the share of the message's
+rare words that it contains, and from the probability that the message is in scope for a help desk. A source that is
+found together with the conversation answers if the message alone is not much nearer to another one, and brings no
+matter of its own: few rare words that the source does not contain. The weights are fitted by `training/retrieval.py`.
 """
 
 import math
@@ -27,7 +28,7 @@ from itertools import islice
 import numpy as np
 
 from hummdesk.ai.embedded import classifiers
-from hummdesk.ai.embedded.embedding import normalize, project
+from hummdesk.ai.embedded.embedding import DIMENSIONS, normalize, project
 from hummdesk.ai.embedded.encoder import Vectors, encode
 from hummdesk.ai.embedded.weights import load_weights
 from hummdesk.ai.lexicon import STOPWORDS
@@ -60,16 +61,9 @@ MIN_COLLECTION = 24
 """Least size assumed for a collection of texts: in a handful, every word would look common."""
 STOPWORD_WEIGHT = 0.15
 
-WEIGHTS, INTERCEPT = (2.73, 4.96, 0.33), -2.8
-"""Of a source's score, its margin before the next source, and the log-odds of the scope, in a logistic function. The
-intercept is by 1 higher than fitted, for messages of few words, and the weight of the scope by 0.04, because a draft
-to a message that is none for a help desk harms more than a wrong one.
-"""
-LENGTH_WEIGHT = -2.0
-"""Of the share of MANY_TERMS that the message has. Not fitted: a long message has words in common with a source by
-chance, and agents would rather have no draft than a wrong one.
-"""
-FOLLOW_UP_WEIGHTS, FOLLOW_UP_INTERCEPT = (-0.72, -0.124), 1.07
+WEIGHTS, INTERCEPT = (-0.88, 3.46, 0.27, 1.84, 6.70), -4.08
+"""Of what `evidence` returns, in a logistic function."""
+FOLLOW_UP_WEIGHTS, FOLLOW_UP_INTERCEPT = (-0.75, -0.114), 0.95
 """Of how much nearer another source is to the message alone, and of the weight of the words that the source does not
 contain, in a logistic function. The intercept is by 0.6 lower than fitted: a wrong draft costs more than none.
 """
@@ -106,6 +100,10 @@ class Match:
     """How much higher than the best of the other sources' that is."""
     passages: tuple[float, ...]
     """Similarity of each passage."""
+    meaning: float
+    """Similarity in meaning of the first query to the passage that is nearest to it."""
+    covered: float
+    """Share of the first query's words, by their inverse document frequencies, that the source contains."""
     length: float
     """Share of MANY_TERMS that the longest query has, at most 1."""
 
@@ -130,14 +128,20 @@ def clauses_of(text: str) -> list[str]:
 
 def answer_probability(match: Match, in_scope: float) -> float:
     """Return the probability that the source answers; `in_scope` is that of the message being in scope."""
-    log_odds = np.array(evidence(match, in_scope)) @ WEIGHTS + LENGTH_WEIGHT * match.length + INTERCEPT
+    log_odds = np.array(evidence(match, in_scope)) @ WEIGHTS + INTERCEPT
     return 1 / (1 + math.exp(-log_odds))
 
 
-def evidence(match: Match, in_scope: float) -> tuple[float, float, float]:
-    """Return what WEIGHTS belong to."""
+def evidence(match: Match, in_scope: float) -> tuple[float, ...]:
+    """Return what WEIGHTS belong to. Of few words each may be contained by chance: they count less."""
     scope = min(max(in_scope, LEAST_SCOPE), 1 - LEAST_SCOPE)
-    return match.score, match.margin, math.log(scope / (1 - scope))
+    return (
+        match.score,
+        match.margin,
+        math.log(scope / (1 - scope)),
+        match.covered * match.length,
+        match.meaning,
+    )
 
 
 def follow_up_probability(evidence: tuple[float, float]) -> float:
@@ -159,7 +163,10 @@ class PassageIndex:
         """Return all sources, the best first, each with its best score for any query."""
         if not self._sources:
             return []
-        similarity = self._similarity(queries)
+        features = _features([query.text for query in queries])
+        similarity = self._similarity(queries, features)
+        meaning = features[0, :DIMENSIONS] @ self._features[:, :DIMENSIONS].T
+        covered = self._terms.covered(queries[0].text)
         nearest = similarity.max(axis=0)
         wholes = [query.text for query in queries if not query.penalty]
         terms = np.max([self._terms.score(text) for text in wholes], axis=0)
@@ -176,6 +183,8 @@ class PassageIndex:
                     scores[number] - max((scores[other] for other in order[:2] if other != number), default=0.0)
                 ),
                 passages=tuple(nearest[self._sources[number]].tolist()),
+                meaning=float(meaning[self._sources[number]].max()),
+                covered=float(covered[number]),
                 length=length,
             )
             for number in first + order[RERANKED_SOURCES:]
@@ -185,12 +194,11 @@ class PassageIndex:
         """Return the inverse document frequencies of the words of a text that a source does not contain."""
         return self._terms.missing_weight(text, source)
 
-    def _similarity(self, queries: Sequence[Query]) -> Vectors:
+    def _similarity(self, queries: Sequence[Query], features: Vectors) -> Vectors:
         """Return a row for each query, a column for each passage."""
         words = np.array([self._words.similarity(query.text) for query in queries])
         penalties = np.array([[query.penalty] for query in queries])
-        meaning = _features([query.text for query in queries]) @ self._features.T
-        similarity: Vectors = meaning + WORD_WEIGHT * words - penalties
+        similarity: Vectors = features @ self._features.T + WORD_WEIGHT * words - penalties
         return similarity
 
     def _reranking_scores(self, sources: Sequence[int], similarity: Vectors) -> dict[int, float]:
@@ -295,6 +303,15 @@ class _TermIndex:
             for number, count in self._counts[term]:
                 scores[number] += weight * count / (count + self._norms[number])
         return scores * length_of(text) ** 3
+
+    def covered(self, text: str) -> Vectors:
+        """Return for each of the texts the share of the weights of the words of `text` that it contains."""
+        total, contained = 0.0, np.zeros(len(self._norms))
+        for term in sorted(set(_terms(text))):
+            weight = _inverse_frequency(self._frequencies[term], self._size)
+            total += weight
+            contained[[number for number, _ in self._counts.get(term, ())]] += weight
+        return contained / total if total else np.zeros(len(self._norms))
 
     def missing_weight(self, text: str, number: int) -> float:
         """Return the weight of the words that the text with this number does not contain."""

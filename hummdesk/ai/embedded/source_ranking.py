@@ -15,7 +15,6 @@ from hummdesk.ai.embedded.retrieval import (
     answer_probability,
     clauses_of,
     follow_up_probability,
-    length_of,
     queries_of,
 )
 from hummdesk.ai.protocol import Citation, Knowledge, Turn
@@ -112,10 +111,8 @@ def _follow_up(
 
 def _search(message: MessageFeatures, knowledge: Knowledge, queries: Sequence[Query]) -> list[RankedSource]:
     sources, index = _indexed(knowledge)
-    in_scope, length = _in_scope(message), length_of(message.text)
-    # A clause is no more certain than the message that it is part of.
-    matches = [replace(match, length=max(match.length, length)) for match in index.search(queries)]
-    return [_ranked(sources[match.source], match, in_scope) for match in matches]
+    in_scope = _in_scope(message)
+    return [_ranked(sources[match.source], match, in_scope) for match in index.search(queries)]
 
 
 def _in_scope(message: MessageFeatures) -> float:
