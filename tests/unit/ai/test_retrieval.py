@@ -1,8 +1,8 @@
-"""Search by words: the same similarity between two texts, whether one of them is a message or both are passages."""
+"""Search by words: similarity of texts, and the share of a message's words that a text contains."""
 
 import pytest
 
-from hummdesk.ai.embedded.retrieval import PassageIndex, _WordIndex
+from hummdesk.ai.embedded.retrieval import PassageIndex, _TermIndex, _WordIndex
 
 TEXTS = ["Return a lamp within 30 days", "How long may I return a lamp?", "Delivery takes 3 days", "…"]
 
@@ -16,3 +16,10 @@ def test_similarity_between_passages_is_that_of_message_to_passage() -> None:
 
 def test_index_without_sources_finds_nothing() -> None:
     assert PassageIndex([], []).search([]) == []
+
+
+def test_text_covers_the_words_that_it_contains_and_rare_ones_count_more() -> None:
+    returns, question, delivery, nothing = _TermIndex(TEXTS).covered("Return delivery lamp kayak")
+    assert returns == pytest.approx(question)
+    assert returns > delivery > nothing == 0
+    assert _TermIndex(TEXTS).covered("…").tolist() == [0, 0, 0, 0]
