@@ -1,7 +1,7 @@
 """The `message` handler of an Engine.IO server."""
 
 import logging
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -28,7 +28,8 @@ async def test_message_handler_that_fails_is_logged_and_called_for_the_next_mess
     for message in ("first", "second"):
         await server.on_message(session_of(server), message)
     assert handled == [("sid", "first"), ("sid", "second")]
-    assert [cast(Any, line.exc_info)[0] for line in caplog.records] == [ValueError]
+    # Another test may have set the level of this logger lower.
+    assert [line.exc_info[0] for line in caplog.records if line.exc_info] == [ValueError]
 
 
 async def test_message_handler_that_is_replaced_by_a_plain_function_is_called() -> None:
