@@ -4,16 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hummdesk.ai.embedded.article_text import Sentence, count_words
-from hummdesk.ai.embedded.source_ranking import RankedSource
+from hummdesk.ai.embedded.source_ranking import RankedClause, RankedSource
 from hummdesk.ai.protocol import Quote
 
 FIRST_CLAUSE_THRESHOLD = 0.7
 """Least probability with which a source is used for a clause of a message that no source answers as a whole."""
+FIRST_CLAUSE_WORDS = 3
+"""Least words of such a clause: a phrase such as "75 kg." resembles an article that it does not ask for."""
 CLAUSE_THRESHOLD = 0.5
 """The same, once the whole message or another clause is answered."""
-LEADING_SOURCES, LEADING_CLAUSE_THRESHOLD = 3, 0.2
-"""The same for the sources that are the most probable ones for the whole message, too."""
-MAX_WORDS = 65
+LEADING_SOURCES, LEADING_THRESHOLD, LEADING_CLAUSE_THRESHOLD = 3, 0.2, 0.2
+"""The same for a source that is among the first for the whole message, too, with at least LEADING_THRESHOLD."""
+MAX_PARTS = 3
+"""As many as a draft has citations."""
+MAX_TOTAL = 120
+"""Words of all parts, unless the first alone is longer."""
+MAX_WORDS = 60
 """Words that are quoted of a long article, its warning aside, unless its best sentence alone is longer."""
 MAX_SENTENCES = 4
 RELEVANCE_MARGIN = 0.3
@@ -39,22 +45,37 @@ class Part:
 
 
 def parts(
-    ranked: Sequence[RankedSource], selected: Sequence[RankedSource], by_clause: Sequence[Sequence[RankedSource]]
+    ranked: Sequence[RankedSource], selected: Sequence[RankedSource], clauses: Sequence[RankedClause]
 ) -> list[Part]:
     """Return what answers the message as a whole, then what answers its clauses, each from the source that does best.
 
-    Empty if no source is probable enough for any of them. `ranked` are all sources by the whole message, of which
-    `selected` are probable enough.
+    If no source answers the whole, the clause with the most probable source comes first. Empty if no source is probable
+    enough for any of them. `ranked` are all sources by the whole message, of which `selected` are probable enough.
     """
-    of_clauses = [sources[0] for sources in by_clause]
-    if not selected and all(one.probability < FIRST_CLAUSE_THRESHOLD for one in of_clauses):
+    first = selected[0] if selected else _first_of_clauses(clauses)
+    if first is None:
         return []
-    leading = {id(one.source) for one in ranked[:LEADING_SOURCES]}
-    chosen = {id(one.source): one for one in selected[:1]}
-    for one in of_clauses:
-        if one.probability >= (LEADING_CLAUSE_THRESHOLD if id(one.source) in leading else CLAUSE_THRESHOLD):
-            chosen.setdefault(id(one.source), one)
-    return [Part(one, quoted(one)) for one in chosen.values()]
+    leading = [one.source for one in ranked[:LEADING_SOURCES] if one.probability >= LEADING_THRESHOLD]
+    chosen = {first.source: first}
+    for one in (clause.ranked[0] for clause in clauses):
+        if one.probability >= (LEADING_CLAUSE_THRESHOLD if one.source in leading else CLAUSE_THRESHOLD):
+            chosen.setdefault(one.source, one)
+    return _shortened([Part(one, quoted(one)) for one in chosen.values()])
+
+
+def _first_of_clauses(clauses: Sequence[RankedClause]) -> RankedSource | None:
+    """Return the most probable source of a clause that leads to a draft although no source answers the whole."""
+    candidates = [clause.ranked[0] for clause in clauses if clause.words >= FIRST_CLAUSE_WORDS]
+    best = max(candidates, key=lambda one: one.probability, default=None)
+    return best if best is not None and best.probability >= FIRST_CLAUSE_THRESHOLD else None
+
+
+def _shortened(found: Sequence[Part]) -> list[Part]:
+    """Drop the least probable parts, but not the first one, until few and short ones remain."""
+    first, *others = found
+    while others and (len(others) >= MAX_PARTS or sum(count_words(one.text) for one in (first, *others)) > MAX_TOTAL):
+        others.remove(min(others, key=lambda one: one.ranked.probability))
+    return [first, *others]
 
 
 def quoted(ranked: RankedSource) -> str:

@@ -74,7 +74,7 @@ class EmbeddedProvider:
                 tone=tone,
                 language=language.detect(best.source.body),
             ),
-            confidence=round(best.probability, 3),
+            confidence=round(min(part.ranked.probability for part in parts), 3),
             reasoning=f"{REASONS[citation.kind]} “{citation.title}”",
             citations=_citations(parts, selected),
             quotes=tuple(part.quote for part in parts if part.quote is not None),

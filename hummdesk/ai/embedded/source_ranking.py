@@ -18,6 +18,7 @@ from hummdesk.ai.embedded.retrieval import (
     queries_of,
 )
 from hummdesk.ai.protocol import Citation, Knowledge, Turn
+from hummdesk.ai.text import stems
 
 THRESHOLD = 0.45
 """Least probability with which a source is used; if no source reaches it, the provider abstains."""
@@ -82,6 +83,14 @@ class RankedSource:
     """Of each of its sentences to the message."""
 
 
+@dataclass(frozen=True, slots=True)
+class RankedClause:
+    """A part of a message that may be a question of its own, and all sources for it."""
+
+    words: int
+    ranked: list[RankedSource]
+
+
 def rank_sources(message: MessageFeatures, knowledge: Knowledge, history: Sequence[Turn] = ()) -> list[RankedSource]:
     """Return all sources, the most probable first; none for a message without words.
 
@@ -119,10 +128,12 @@ def _in_scope(message: MessageFeatures) -> float:
     return float(classifiers.scope_probability(message.encoded)[0])
 
 
-def rank_by_clause(message: MessageFeatures, knowledge: Knowledge) -> list[list[RankedSource]]:
-    """Return for each clause of a message that may ask for several things all sources, the most probable first."""
-    clauses = clauses_of(message.text)
-    return [_search(message, knowledge, [Query(one)]) for one in clauses] if len(clauses) > 1 else []
+def rank_by_clause(message: MessageFeatures, knowledge: Knowledge) -> list[RankedClause]:
+    """Return the clauses of a message that may ask for several things, with their sources; none without sources."""
+    clauses, (sources, _) = clauses_of(message.text), _indexed(knowledge)
+    if len(clauses) < 2 or not sources:
+        return []
+    return [RankedClause(len(stems(one)), _search(message, knowledge, [Query(one)])) for one in clauses]
 
 
 def _ranked(source: Source, match: Match, in_scope: float) -> RankedSource:

@@ -259,9 +259,11 @@ async def test_abstention_names_the_nearest_articles(embedded: Provider, company
     assert set(made.nearest) <= {one.id for one in knowledge.articles}
 
 
-async def test_draft_without_knowledge_abstains(embedded: Provider) -> None:
-    made = await draft(embedded, "Where is my order?", Knowledge())
+@pytest.mark.parametrize("text", ["Where is my order?", "Where is my order? And how do I return a lamp?"])
+async def test_draft_without_knowledge_abstains(embedded: Provider, text: str) -> None:
+    made = await draft(embedded, text, Knowledge())
     assert (made.outcome, made.confidence) == ("abstained", 0.0)
+    assert made.reasoning == "The account has no articles, canned replies or past answers yet"
 
 
 def test_held_back_questions_reach_minimum_retrieval() -> None:

@@ -1,0 +1,88 @@
+"""The parts of a draft: which sources answer the message as a whole and which its clauses, and in which order."""
+
+import pytest
+
+from hummdesk.ai.embedded.answer import parts
+from hummdesk.ai.embedded.source_ranking import THRESHOLD, RankedClause, RankedSource, Source
+from hummdesk.ai.protocol import Citation
+
+
+def ranked(words: int = 1, /, **probabilities: float) -> list[RankedSource]:
+    """Return sources by title in this order; the body of each repeats its title."""
+    return [
+        RankedSource(
+            Source(Citation(kind="article", title=title, id=title), " ".join([title] * words)), probability, 1.0, ()
+        )
+        for title, probability in probabilities.items()
+    ]
+
+
+def clause(words: int = 5, /, **probabilities: float) -> RankedClause:
+    return RankedClause(words, ranked(**probabilities))
+
+
+def titles(whole: list[RankedSource], *clauses: RankedClause) -> list[str]:
+    selected = [one for one in whole if one.probability >= THRESHOLD]
+    return [part.ranked.source.citation.title for part in parts(whole, selected, clauses)]
+
+
+def test_message_without_sources_has_no_parts() -> None:
+    assert titles([]) == []
+
+
+@pytest.mark.parametrize(("probability", "expected"), [(0.69, []), (0.7, ["refund"])])
+def test_clause_alone_leads_only_if_its_source_is_much_more_probable(probability: float, expected: list[str]) -> None:
+    assert titles(ranked(refund=0.3), clause(refund=probability), clause(lamp=0.1)) == expected
+
+
+@pytest.mark.parametrize(("words", "expected"), [(2, []), (3, ["weight"])])
+def test_clause_of_two_words_does_not_lead(words: int, expected: list[str]) -> None:
+    assert titles(ranked(weight=0.3), clause(words, weight=0.9), clause(lamp=0.1)) == expected
+
+
+@pytest.mark.parametrize(
+    ("whole", "of_clause", "expected"),
+    [
+        (0.02, 0.49, ["key"]),
+        (0.19, 0.49, ["key"]),
+        (0.2, 0.49, ["key", "stolen"]),
+        (0.2, 0.19, ["key"]),
+        (0.02, 0.5, ["key", "stolen"]),
+    ],
+)
+def test_source_of_clause_is_added_if_probable_for_it_or_for_the_whole_message(
+    whole: float, of_clause: float, expected: list[str]
+) -> None:
+    assert titles(ranked(key=0.86, stolen=whole), clause(key=0.9), clause(stolen=of_clause)) == expected
+
+
+def test_fourth_source_of_the_whole_message_needs_a_probable_clause() -> None:
+    whole = ranked(key=0.86, lock=0.4, light=0.4, stolen=0.4)
+    assert titles(whole, clause(key=0.9), clause(stolen=0.49)) == ["key"]
+
+
+def test_clause_that_leads_comes_first_whatever_its_place() -> None:
+    whole = ranked(weight=0.33, frame=0.3)
+    assert titles(whole, clause(frame=0.26), clause(weight=0.81)) == ["weight", "frame"]
+    assert titles(whole, clause(frame=0.75), clause(weight=0.81)) == ["weight", "frame"]
+
+
+def test_source_of_the_whole_message_precedes_more_probable_clauses_and_stands_once() -> None:
+    whole = ranked(refund=0.6, lamp=0.5)
+    assert titles(whole, clause(lamp=0.9), clause(refund=0.8)) == ["refund", "lamp"]
+
+
+def test_least_probable_of_too_many_parts_is_dropped() -> None:
+    clauses = [
+        clause(**{title: probability}) for title, probability in {"a": 0.9, "b": 0.5, "c": 0.6, "d": 0.7}.items()
+    ]
+    assert titles(ranked(a=0.3), *clauses) == ["a", "c", "d"]
+
+
+def test_least_probable_part_of_a_long_draft_is_dropped_but_not_the_first() -> None:
+    def long(**probabilities: float) -> RankedClause:
+        return RankedClause(5, ranked(45, **probabilities))
+
+    assert titles(ranked(45, a=0.5), long(bb=0.7), long(c=0.6)) == ["a", "bb"]
+    assert titles(ranked(45, a=0.5), long(bb=0.6), long(c=0.7)) == ["a", "c"]
+    assert titles(ranked(45, a=0.5), RankedClause(5, ranked(10, bb=0.7)), long(c=0.6)) == ["a", "bb", "c"]
