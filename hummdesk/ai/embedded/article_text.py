@@ -1,15 +1,18 @@
 """The text of an article, which may be Markdown, as sentences under their headings."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from hummdesk.ai.text import SENTENCE_END
 
 _LINES = re.compile(r"\n+")
 _HEADING = re.compile(r"#{1,6}\s+")
-_LIST_ITEM = re.compile(r"^(?:[-*+•]|\d{1,3}[.)])\s+")
+_BULLET = re.compile(r"^(?:[*•]|[-+](?!\s+\d))\s+")
+"""Not a sign: "- 20 °C is the limit"."""
+_NUMBER = re.compile(r"(\d{1,3})[.)]\s+")
 _BOLD = "**"
 
 
@@ -40,11 +43,33 @@ def sentences(body: str) -> tuple[Sentence, ...]:
 
 def _sentences(body: str) -> Iterator[Sentence]:
     heading, is_first = "", True
-    for line in map(str.strip, _LINES.split(body)):
+    lines = [line.strip() for line in _LINES.split(body)]
+    items = _numbered_items(lines)
+    for place, line in enumerate(lines):
         if _HEADING.match(line):
             heading = _HEADING.sub("", line)
         elif line:
             is_warning = is_first and line.startswith(_BOLD) and line.endswith(_BOLD)
-            for text in SENTENCE_END.split(_LIST_ITEM.sub("", line, count=1).replace(_BOLD, "")):
+            for text in _split(line, is_numbered_item=place in items):
                 yield Sentence(text[:MAX_SENTENCE], heading, is_warning)
             is_first = False
+
+
+def _split(line: str, *, is_numbered_item: bool) -> list[str]:
+    """Return the sentences of a line without the mark of a list; "30. June is the last day" is one sentence."""
+    found = _NUMBER.match(line)
+    number = found[0] if found else ""
+    first, *others = SENTENCE_END.split(_BULLET.sub("", line.removeprefix(number)).replace(_BOLD, ""))
+    return [first if is_numbered_item else number + first, *others]
+
+
+def _numbered_items(lines: Sequence[str]) -> set[int]:
+    """Return the indexes of lines whose numbers count from 1 to 2 or more; any other number is part of the text."""
+    numbers = {place: int(found[1]) for place, line in enumerate(lines) if (found := _NUMBER.match(line))}
+    items, last = set(), 0
+    for (place, number), (_, following) in pairwise([*numbers.items(), (0, 0)]):
+        is_item = (number == 1 and following == 2) or 1 < number == last + 1
+        last = number if is_item else 0
+        if is_item:
+            items.add(place)
+    return items

@@ -16,7 +16,14 @@ from hummdesk.ai.embedded.article_text import sentences
         ("Frames up to LS23-6199. Others not.", ["Frames up to LS23-6199.", "Others not."]),
         ("Seed - 1 website", ["Seed - 1 website"]),
         ("1. Open the account\n2) Close it\n- Wait\n* Done", ["Open the account", "Close it", "Wait", "Done"]),
+        ("1. Open it\n\n- Wait\n\n2. Close it\n3. Done", ["Open it", "Wait", "Close it", "Done"]),
+        ("1. Open it\n2. Close it\n\n1. Wait\n2. Done", ["Open it", "Close it", "Wait", "Done"]),
+        ("Closed:\n2. May is a holiday. Sorry.", ["Closed:", "2. May is a holiday.", "Sorry."]),
+        ("24. December: closed\n25. December: closed", ["24. December: closed", "25. December: closed"]),
+        ("1. May is a holiday\n30. June is the last day", ["1. May is a holiday", "30. June is the last day"]),
+        ("Call us at\n112. Always.", ["Call us at", "112. Always."]),
+        ("- 20 °C is cold\n+ 49 30 1234\n+ Lamp\n* 3 rooms", ["- 20 °C is cold", "+ 49 30 1234", "Lamp", "3 rooms"]),
     ],
 )
-def test_numbers_and_dashes_within_a_line_stay_and_marks_of_lists_vanish(body: str, expected: list[str]) -> None:
+def test_marks_of_lists_vanish_and_other_numbers_and_signs_stay(body: str, expected: list[str]) -> None:
     assert [one.text for one in sentences(body)] == expected
