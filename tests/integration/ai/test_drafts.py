@@ -1,9 +1,12 @@
 """Drafts of the embedded provider: from the account's own knowledge, with sources, or none."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
 
+from hummdesk.ai.embedded import source_ranking
 from hummdesk.ai.embedded.answer import MAX_WORDS
 from hummdesk.ai.embedded.source_ranking import THRESHOLD
 from hummdesk.ai.protocol import (
@@ -321,6 +324,15 @@ async def test_draft_uses_no_knowledge_of_another_account(embedded: Provider) ->
         made = await draft(embedded, "How long do refunds take?", knowledge)
         assert made.content is not None
         assert days in made.content
+
+
+async def test_index_of_an_earlier_draft_is_released(embedded: Provider) -> None:
+    first = Knowledge(articles=(Article(id="a", title="Refunds", body="Refunds take 5 days."),))
+    await draft(embedded, "How long do refunds take?", first)
+    index = weakref.ref(source_ranking._indexed(first)[1])
+    await draft(embedded, "How long do refunds take?", replace(first, articles=(*first.articles, *first.articles)))
+    gc.collect()
+    assert index() is None
 
 
 @pytest.mark.parametrize("body", ["退款需要五个工作日。" * 300, "x" * 50_000, "A sentence without an end, " * 1_000])
