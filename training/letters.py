@@ -1,8 +1,8 @@
 """Fitting of the classifiers of letters (`hummdesk/ai/embedded/letters.py`): kernel ridge regressions with one kernel.
 
-Each classifier is fitted to all letters and to the short examples of its own labels, which count less. The scores of
-letters by a fit without their trade, exact and without another fit (`scope.scores_without_group`), calibrate priority
-and sentiment for the shares that help desks see.
+Each classifier is fitted to all letters and to the short examples of its own labels; those of sentiment count less. The
+scores of letters by a fit without their trade, exact and without another fit (`scope.scores_without_group`), calibrate
+priority and sentiment for the shares that help desks see.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,9 +1,12 @@
 """Fit the weights of `hummdesk/ai/embedded/retrieval.py`: `python -m training.retrieval` prints them.
 
-Each question of training/examples/questions.txt is asked with the article that answers it, which counts twice, and
+Each question of training/examples/questions.txt is asked with the article that answers it, which counts four times, and
 without that article, when no source answers: four of five messages to a help desk are taken to have an answer. Every
-second article has no sample questions. Messages out of scope are asked as well. The same holds for the questions of
-training/examples/help_centres, whose articles are as long as real ones; they count more, because they are fewer.
+second article has no sample questions. Messages out of scope are asked as well.
+
+The questions of training/examples/help_centres, whose articles are as long as real ones, are asked likewise. With the
+article they count twice, since other questions there have no answer at all; all of them count more, because they are
+fewer.
 
 Messages of help_centres with a history are follow-ups, or another matter.
 """
