@@ -2459,35 +2459,71 @@ $$;
 
 --------------------------------------------------------------------------------------------------------------------- search
 
--- Whether one of a hundred messages of all accounts, and 100,000 of them, match words, by those of some random pages. The
--- index returns the matches of all accounts, 100,000 in a quarter of a second, before it leaves out those of others.
-CREATE FUNCTION is_frequent(words tsquery) RETURNS boolean
+-- How many messages of all accounts match a tsquery, as the planner estimates it by the statistics of ANALYZE, which
+-- stay the same for hours. PL/pgSQL refuses EXPLAIN in a function that is not VOLATILE.
+CREATE FUNCTION estimated_matches(word text) RETURNS double precision
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    sampled constant integer := 20;
-    pages constant bigint := pg_relation_size('public.messages') / current_setting('block_size')::integer;
-    seen integer;
-    hits integer;
+    plan json;
 BEGIN
-    IF pages < 100 * sampled THEN
-        RETURN false;
+    EXECUTE format(
+        'EXPLAIN (FORMAT JSON) SELECT FROM public.messages WHERE to_tsvector(''simple'', content) @@ %L::tsquery', word
+    ) INTO plan;
+    RETURN plan #>> '{0,Plan,Plan Rows}';
+END
+$$;
+
+-- The words of a tsquery that the index of messages is searched for, the rarest first; NULL if all are frequent. The
+-- index returns the matches of each word in all accounts, 100,000 in a quarter of a second, before it leaves out those
+-- of others: these words together have at most `most` matches. For a word that its statistics do not contain, the
+-- planner has one estimate, which counts as no matches. It is that of X, because the dictionary makes all words
+-- lowercase. A tsquery with alternatives counts as one word.
+CREATE FUNCTION rare_words(words tsquery) RETURNS tsquery
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    most constant double precision := 200000;
+    unknown constant double precision := public.estimated_matches('''X'':*');
+    rare text;
+    frequent bigint;
+BEGIN
+    IF numnode(words) = 0 THEN
+        RETURN words;
     END IF;
-    SELECT count(*), count(*) FILTER (WHERE to_tsvector('simple', content) @@ words)
-    INTO seen, hits
-    FROM public.messages TABLESAMPLE SYSTEM (100.0 * sampled / pages);
-    RETURN hits > 0
-        AND hits * 100 >= seen
-        AND hits * (SELECT reltuples FROM pg_class WHERE oid = 'public.messages'::regclass) >= 100000 * seen;
+    WITH given AS MATERIALIZED (
+        SELECT word, public.estimated_matches(word) AS matches
+        FROM (
+            SELECT words::text AS word
+            WHERE words::text ~ '[|!]'
+            UNION
+            SELECT (regexp_matches(words::text, '''(?:[^'']|'''')*''(?::\*)?', 'g'))[1]
+            WHERE words::text !~ '[|!]'
+        ) AS split
+    ), summed AS (
+        SELECT
+            word,
+            matches,
+            sum(CASE WHEN matches > unknown THEN matches ELSE 0 END) OVER (ORDER BY matches, word) AS total
+        FROM given
+    )
+    SELECT
+        string_agg(word, ' & ' ORDER BY matches, word) FILTER (WHERE total <= most),
+        count(*) FILTER (WHERE total > most)
+    INTO rare, frequent
+    FROM summed;
+    RETURN CASE WHEN frequent = 0 THEN words ELSE rare::tsquery END;
 END
 $$;
 
 -- Under row-level security an index is used only for leakproof operators, and @@ is not leakproof. This function bypasses
 -- row-level security for the account of the transaction, and returns only ids, which the policies of the caller then
 -- filter. Its names are qualified and pg_temp comes last, so that no temporary object takes the place of another. It
--- returns the newest `most` matches of each kind. The GIN index returns all matches without an order; a word in a fifth of
--- the newest messages, or a frequent one, is looked for in the newest 10,000 messages.
+-- returns the newest `most` matches of each kind, and a NULL if there can be more. The GIN index returns all matches
+-- without an order; a word in a fifth of the newest messages is first searched for in the newest 10,000 messages, and
+-- words that are all frequent only there. A frequent word beside a rare one is checked in the matches of the rare one.
 CREATE FUNCTION search_conversations(words tsquery, most integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
     SET search_path = pg_catalog, public, pg_temp
@@ -2495,7 +2531,10 @@ AS $$
 DECLARE
     sample constant integer := 200;
     scanned constant integer := 10000;
+    rare constant tsquery := public.rare_words(words);
     hits integer;
+    found_now integer := 0;
+    is_done boolean := false;
 BEGIN
     SELECT count(*) FILTER (WHERE to_tsvector('simple', content) @@ words)
     INTO hits
@@ -2507,7 +2546,7 @@ BEGIN
         LIMIT sample
     ) AS newest;
 
-    IF hits * 5 >= sample OR public.is_frequent(words) THEN
+    IF hits * 5 >= sample OR rare IS NULL THEN
         RETURN QUERY
         SELECT conversation_id
         FROM (
@@ -2519,18 +2558,34 @@ BEGIN
         ) AS newest
         WHERE to_tsvector('simple', content) @@ words
         LIMIT most;
-    ELSE
+        GET DIAGNOSTICS found_now = ROW_COUNT;
+        is_done := found_now >= most OR NOT EXISTS (
+            SELECT
+            FROM public.messages
+            WHERE account_id = public.current_account()
+            ORDER BY id DESC
+            OFFSET scanned
+        );
+    END IF;
+
+    IF rare IS NOT NULL AND NOT is_done THEN
         RETURN QUERY
         WITH found AS MATERIALIZED (
             SELECT id, conversation_id
             FROM public.messages
             WHERE account_id = public.current_account()
-              AND to_tsvector('simple', content) @@ words
+              AND to_tsvector('simple', content) @@ rare
+              AND (rare = words OR to_tsvector('simple', content) @@ words)
         )
         SELECT conversation_id
         FROM found
         ORDER BY id DESC
         LIMIT most;
+        GET DIAGNOSTICS found_now = ROW_COUNT;
+        is_done := true;
+    END IF;
+    IF found_now >= most OR NOT is_done THEN
+        RETURN NEXT NULL::uuid;
     END IF;
 
     RETURN QUERY
@@ -2545,6 +2600,10 @@ BEGIN
     FROM found
     ORDER BY id DESC
     LIMIT most;
+    GET DIAGNOSTICS found_now = ROW_COUNT;
+    IF found_now >= most THEN
+        RETURN NEXT NULL::uuid;
+    END IF;
 
     RETURN QUERY
     WITH found AS MATERIALIZED (
@@ -2564,14 +2623,18 @@ BEGIN
         LIMIT 20
     ) AS theirs
     LIMIT most;
+    GET DIAGNOSTICS found_now = ROW_COUNT;
+    IF found_now >= most THEN
+        RETURN NEXT NULL::uuid;
+    END IF;
 END
 $$;
 
 -- As search_conversations, which it calls, and with its rights. `parts` are patterns of ILIKE, all of which must match; the
 -- first has at least three letters in a row, which the indexes of subjects and customers need. Messages have none: it would
 -- double the time in which one is stored. So the newest ones are read, unless there are enough matches without them.
--- Without a match, each of the `terms` is replaced with the most similar words of the newest messages, and customers and
--- subjects with similar words are found.
+-- Without a match, and if no more matches can exist, each of the `terms` is replaced with the most similar words of the
+-- newest messages, and customers and subjects with similar words are found.
 CREATE FUNCTION find_conversations(words tsquery, parts text[], terms text[], most integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
     SET search_path = pg_catalog, public, pg_temp
@@ -2588,7 +2651,11 @@ DECLARE
 BEGIN
     RETURN QUERY SELECT public.search_conversations(words, most);
     GET DIAGNOSTICS found_all = ROW_COUNT;
-    IF cardinality(parts) = 0 OR found_all >= most THEN
+    IF cardinality(parts) = 0 THEN
+        RETURN;
+    END IF;
+    IF found_all >= most THEN
+        RETURN NEXT NULL::uuid;
         RETURN;
     END IF;
 
@@ -2605,6 +2672,9 @@ BEGIN
     LIMIT most;
     GET DIAGNOSTICS found_now = ROW_COUNT;
     found_all := found_all + found_now;
+    IF found_now >= most THEN
+        RETURN NEXT NULL::uuid;
+    END IF;
 
     RETURN QUERY
     WITH found AS MATERIALIZED (
@@ -2621,6 +2691,9 @@ BEGIN
     LIMIT most;
     GET DIAGNOSTICS found_now = ROW_COUNT;
     found_all := found_all + found_now;
+    IF found_now >= most THEN
+        RETURN NEXT NULL::uuid;
+    END IF;
 
     RETURN QUERY
     WITH found AS MATERIALIZED (
@@ -2642,6 +2715,9 @@ BEGIN
     ) AS theirs
     LIMIT most;
     GET DIAGNOSTICS found_now = ROW_COUNT;
+    IF found_now >= most THEN
+        RETURN NEXT NULL::uuid;
+    END IF;
     IF found_all + found_now > 0 OR cardinality(terms) = 0 THEN
         RETURN;
     END IF;
@@ -2750,13 +2826,15 @@ $$;
 
 GRANT USAGE, CREATE ON SCHEMA public TO hummdesk_search;
 ALTER FUNCTION search_conversations(tsquery, integer) OWNER TO hummdesk_search;
-ALTER FUNCTION is_frequent(tsquery) OWNER TO hummdesk_search;
+ALTER FUNCTION estimated_matches(text) OWNER TO hummdesk_search;
+ALTER FUNCTION rare_words(tsquery) OWNER TO hummdesk_search;
 ALTER FUNCTION contact_of_email(text) OWNER TO hummdesk_search;
 ALTER FUNCTION find_conversations(tsquery, text[], text[], integer) OWNER TO hummdesk_search;
 ALTER FUNCTION find_contacts(text, integer) OWNER TO hummdesk_search;
 REVOKE CREATE ON SCHEMA public FROM hummdesk_search;
 REVOKE ALL ON FUNCTION search_conversations(tsquery, integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION is_frequent(tsquery) FROM PUBLIC;
+REVOKE ALL ON FUNCTION estimated_matches(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION rare_words(tsquery) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION search_conversations(tsquery, integer) TO hummdesk_app;
 REVOKE ALL ON FUNCTION contact_of_email(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION contact_of_email(text) TO hummdesk_app, hummdesk_operator;

@@ -1,34 +1,65 @@
 -- compatible from: 0036
--- A word that is frequent in all accounts is looked for in the newest 10,000 messages of the account: the index returns the
--- matches of all accounts, which took seconds.
+-- Words that are frequent in all accounts are searched for in the newest 10,000 messages of the account: the index
+-- returns the matches of all accounts, which took seconds. A NULL among the results says that there can be more.
 
 -- The owner of a function replaces it.
 GRANT CREATE ON SCHEMA public TO hummdesk_search;
 SET LOCAL ROLE hummdesk_search;
 
-CREATE FUNCTION is_frequent(words tsquery) RETURNS boolean
+CREATE FUNCTION estimated_matches(word text) RETURNS double precision
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    sampled constant integer := 20;
-    pages constant bigint := pg_relation_size('public.messages') / current_setting('block_size')::integer;
-    seen integer;
-    hits integer;
+    plan json;
 BEGIN
-    IF pages < 100 * sampled THEN
-        RETURN false;
-    END IF;
-    SELECT count(*), count(*) FILTER (WHERE to_tsvector('simple', content) @@ words)
-    INTO seen, hits
-    FROM public.messages TABLESAMPLE SYSTEM (100.0 * sampled / pages);
-    RETURN hits > 0
-        AND hits * 100 >= seen
-        AND hits * (SELECT reltuples FROM pg_class WHERE oid = 'public.messages'::regclass) >= 100000 * seen;
+    EXECUTE format(
+        'EXPLAIN (FORMAT JSON) SELECT FROM public.messages WHERE to_tsvector(''simple'', content) @@ %L::tsquery', word
+    ) INTO plan;
+    RETURN plan #>> '{0,Plan,Plan Rows}';
 END
 $$;
 
-REVOKE ALL ON FUNCTION is_frequent(tsquery) FROM PUBLIC;
+CREATE FUNCTION rare_words(words tsquery) RETURNS tsquery
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    most constant double precision := 200000;
+    unknown constant double precision := public.estimated_matches('''X'':*');
+    rare text;
+    frequent bigint;
+BEGIN
+    IF numnode(words) = 0 THEN
+        RETURN words;
+    END IF;
+    WITH given AS MATERIALIZED (
+        SELECT word, public.estimated_matches(word) AS matches
+        FROM (
+            SELECT words::text AS word
+            WHERE words::text ~ '[|!]'
+            UNION
+            SELECT (regexp_matches(words::text, '''(?:[^'']|'''')*''(?::\*)?', 'g'))[1]
+            WHERE words::text !~ '[|!]'
+        ) AS split
+    ), summed AS (
+        SELECT
+            word,
+            matches,
+            sum(CASE WHEN matches > unknown THEN matches ELSE 0 END) OVER (ORDER BY matches, word) AS total
+        FROM given
+    )
+    SELECT
+        string_agg(word, ' & ' ORDER BY matches, word) FILTER (WHERE total <= most),
+        count(*) FILTER (WHERE total > most)
+    INTO rare, frequent
+    FROM summed;
+    RETURN CASE WHEN frequent = 0 THEN words ELSE rare::tsquery END;
+END
+$$;
+
+REVOKE ALL ON FUNCTION estimated_matches(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION rare_words(tsquery) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION search_conversations(words tsquery, most integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
@@ -37,7 +68,10 @@ AS $$
 DECLARE
     sample constant integer := 200;
     scanned constant integer := 10000;
+    rare constant tsquery := public.rare_words(words);
     hits integer;
+    found_now integer := 0;
+    is_done boolean := false;
 BEGIN
     SELECT count(*) FILTER (WHERE to_tsvector('simple', content) @@ words)
     INTO hits
@@ -49,7 +83,7 @@ BEGIN
         LIMIT sample
     ) AS newest;
 
-    IF hits * 5 >= sample OR public.is_frequent(words) THEN
+    IF hits * 5 >= sample OR rare IS NULL THEN
         RETURN QUERY
         SELECT conversation_id
         FROM (
@@ -61,18 +95,34 @@ BEGIN
         ) AS newest
         WHERE to_tsvector('simple', content) @@ words
         LIMIT most;
-    ELSE
+        GET DIAGNOSTICS found_now = ROW_COUNT;
+        is_done := found_now >= most OR NOT EXISTS (
+            SELECT
+            FROM public.messages
+            WHERE account_id = public.current_account()
+            ORDER BY id DESC
+            OFFSET scanned
+        );
+    END IF;
+
+    IF rare IS NOT NULL AND NOT is_done THEN
         RETURN QUERY
         WITH found AS MATERIALIZED (
             SELECT id, conversation_id
             FROM public.messages
             WHERE account_id = public.current_account()
-              AND to_tsvector('simple', content) @@ words
+              AND to_tsvector('simple', content) @@ rare
+              AND (rare = words OR to_tsvector('simple', content) @@ words)
         )
         SELECT conversation_id
         FROM found
         ORDER BY id DESC
         LIMIT most;
+        GET DIAGNOSTICS found_now = ROW_COUNT;
+        is_done := true;
+    END IF;
+    IF found_now >= most OR NOT is_done THEN
+        RETURN NEXT NULL::uuid;
     END IF;
 
     RETURN QUERY
@@ -87,6 +137,10 @@ BEGIN
     FROM found
     ORDER BY id DESC
     LIMIT most;
+    GET DIAGNOSTICS found_now = ROW_COUNT;
+    IF found_now >= most THEN
+        RETURN NEXT NULL::uuid;
+    END IF;
 
     RETURN QUERY
     WITH found AS MATERIALIZED (
@@ -94,6 +148,163 @@ BEGIN
         FROM public.contacts
         WHERE account_id = public.current_account()
           AND to_tsvector('simple', name || ' ' || email || ' ' || translate(email, '@.', '  ')) @@ words
+    )
+    SELECT theirs.id
+    FROM (SELECT id FROM found ORDER BY id DESC LIMIT most) AS named
+    CROSS JOIN LATERAL (
+        SELECT conversations.id
+        FROM public.conversations
+        WHERE account_id = public.current_account()
+          AND contact_id = named.id
+        ORDER BY updated_at DESC, id DESC
+        LIMIT 20
+    ) AS theirs
+    LIMIT most;
+    GET DIAGNOSTICS found_now = ROW_COUNT;
+    IF found_now >= most THEN
+        RETURN NEXT NULL::uuid;
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION find_conversations(words tsquery, parts text[], terms text[], most integer) RETURNS SETOF uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
+    SET search_path = pg_catalog, public, pg_temp
+    SET pg_trgm.word_similarity_threshold = 0.4
+AS $$
+DECLARE
+    scanned constant integer := 10000;
+    vocabulary constant integer := 500;
+    similar_words tsquery;
+    corrected tsquery;
+    term text;
+    found_now integer;
+    found_all integer;
+BEGIN
+    RETURN QUERY SELECT public.search_conversations(words, most);
+    GET DIAGNOSTICS found_all = ROW_COUNT;
+    IF cardinality(parts) = 0 THEN
+        RETURN;
+    END IF;
+    IF found_all >= most THEN
+        RETURN NEXT NULL::uuid;
+        RETURN;
+    END IF;
+
+    RETURN QUERY
+    SELECT conversation_id
+    FROM (
+        SELECT conversation_id, content
+        FROM public.messages
+        WHERE account_id = public.current_account()
+        ORDER BY id DESC
+        LIMIT scanned
+    ) AS newest
+    WHERE content ILIKE ALL (parts)
+    LIMIT most;
+    GET DIAGNOSTICS found_now = ROW_COUNT;
+    found_all := found_all + found_now;
+    IF found_now >= most THEN
+        RETURN NEXT NULL::uuid;
+    END IF;
+
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT id
+        FROM public.conversations
+        WHERE account_id = public.current_account()
+          AND subject IS NOT NULL
+          AND subject ILIKE parts[1]
+          AND subject ILIKE ALL (parts)
+    )
+    SELECT id
+    FROM found
+    ORDER BY id DESC
+    LIMIT most;
+    GET DIAGNOSTICS found_now = ROW_COUNT;
+    found_all := found_all + found_now;
+    IF found_now >= most THEN
+        RETURN NEXT NULL::uuid;
+    END IF;
+
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT id
+        FROM public.contacts
+        WHERE account_id = public.current_account()
+          AND (name || ' ' || email) ILIKE parts[1]
+          AND (name || ' ' || email) ILIKE ALL (parts)
+    )
+    SELECT theirs.id
+    FROM (SELECT id FROM found ORDER BY id DESC LIMIT most) AS named
+    CROSS JOIN LATERAL (
+        SELECT conversations.id
+        FROM public.conversations
+        WHERE account_id = public.current_account()
+          AND contact_id = named.id
+        ORDER BY updated_at DESC, id DESC
+        LIMIT 20
+    ) AS theirs
+    LIMIT most;
+    GET DIAGNOSTICS found_now = ROW_COUNT;
+    IF found_now >= most THEN
+        RETURN NEXT NULL::uuid;
+    END IF;
+    IF found_all + found_now > 0 OR cardinality(terms) = 0 THEN
+        RETURN;
+    END IF;
+
+    FOREACH term IN ARRAY terms LOOP
+        SELECT string_agg('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''', ' | ')::tsquery
+        INTO similar_words
+        FROM (
+            SELECT lexeme
+            FROM (
+                SELECT DISTINCT unnest(tsvector_to_array(to_tsvector('simple', left(content, 500)))) AS lexeme
+                FROM (
+                    SELECT content
+                    FROM public.messages
+                    WHERE account_id = public.current_account()
+                    ORDER BY id DESC
+                    LIMIT vocabulary
+                ) AS newest
+            ) AS known
+            WHERE abs(length(lexeme) - length(term)) <= 2
+              AND public.similarity(lexeme, term) >= 0.3
+            ORDER BY public.similarity(lexeme, term) DESC, lexeme
+            LIMIT 3
+        ) AS nearest;
+        EXIT WHEN similar_words IS NULL;
+        corrected := COALESCE(corrected && similar_words, similar_words);
+    END LOOP;
+    IF similar_words IS NOT NULL THEN
+        RETURN QUERY SELECT public.search_conversations(corrected, most);
+    END IF;
+
+    term := (SELECT one FROM unnest(terms) AS one ORDER BY length(one) DESC LIMIT 1);
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT id
+        FROM public.conversations
+        WHERE account_id = public.current_account()
+          AND subject IS NOT NULL
+          AND term OPERATOR(public.<%) subject
+          AND NOT EXISTS (SELECT FROM unnest(terms) AS one WHERE public.word_similarity(one, subject) < 0.4)
+    )
+    SELECT id
+    FROM found
+    ORDER BY id DESC
+    LIMIT most;
+
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT id
+        FROM public.contacts
+        WHERE account_id = public.current_account()
+          AND term OPERATOR(public.<%) (name || ' ' || email)
+          AND NOT EXISTS (
+              SELECT FROM unnest(terms) AS one WHERE public.word_similarity(one, name || ' ' || email) < 0.4
+          )
     )
     SELECT theirs.id
     FROM (SELECT id FROM found ORDER BY id DESC LIMIT most) AS named

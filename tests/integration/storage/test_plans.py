@@ -71,8 +71,8 @@ INSERT INTO messages (account_id, id, conversation_id, seq, sender_id, sender_ty
     content_type, private, client_message_id)
 SELECT account_id, md5(id || '/' || seq)::uuid, id, seq,
     CASE WHEN seq % 2 = 1 THEN contact_id ELSE md5(a || 'user' || seq % 50 + 1)::uuid END,
-    CASE WHEN seq % 2 = 1 THEN 'customer' ELSE 'agent' END, 'Somebody', repeat('What is said. ', 8) || seq, 'text',
-    seq % 10 = 6, 'm' || seq
+    CASE WHEN seq % 2 = 1 THEN 'customer' ELSE 'agent' END, 'Somebody',
+    repeat('What is said. ', 8) || seq || ' topic' || seq % 100, 'text', seq % 10 = 6, 'm' || seq
 FROM given JOIN conversations USING (account_id), generate_series(1, last_seq) AS seq;
 INSERT INTO message_reads (account_id, conversation_id, reader_id, reader_type, seq)
 SELECT account_id, id, md5(a || 'user1')::uuid, 'agent', 5 FROM given JOIN conversations USING (account_id);
@@ -1045,7 +1045,7 @@ async def test_search_function_reads_few_rows(roles: dict[str, Database], words:
     """By the counters of the transaction: EXPLAIN does not show the inside of a function."""
     async with roles["app"].account(ACCOUNT) as tx:
         before = await counters(tx)
-        search = "SELECT DISTINCT id FROM search_conversations(%s::tsquery, %s) AS found (id)"
+        search = "SELECT DISTINCT id FROM search_conversations(%s::tsquery, %s) AS found (id) WHERE id IS NOT NULL"
         rows = await (await tx.execute(search, (words, SEARCH_LIMIT))).fetchall()
         after = await counters(tx)
     read = sum(after[table]["idx_tup_fetch"] - before[table]["idx_tup_fetch"] for table in after)
@@ -1071,7 +1071,10 @@ async def test_search_of_parts_reads_few_rows(roles: dict[str, Database], words:
     parameters = (prefix_query(split), patterns(split), terms(split), SEARCH_LIMIT)
     async with roles["app"].account(ACCOUNT) as tx:
         before = await counters(tx)
-        search = "SELECT DISTINCT find_conversations(to_tsquery('simple', %s), %s::text[], %s::text[], %s) AS id"
+        search = (
+            "SELECT DISTINCT id FROM find_conversations(to_tsquery('simple', %s), %s::text[], %s::text[], %s) "
+            "AS found (id) WHERE id IS NOT NULL"
+        )
         rows = await (await tx.execute(search, parameters)).fetchall()
         after = await counters(tx)
     read = sum(after[table]["idx_tup_fetch"] - before[table]["idx_tup_fetch"] for table in after)
@@ -1081,22 +1084,89 @@ async def test_search_of_parts_reads_few_rows(roles: dict[str, Database], words:
     assert read <= bound
 
 
-async def test_search_of_a_frequent_word_without_new_matches_reads_few_rows(seeded: str) -> None:
-    """The newest messages, such as those of a campaign, say nothing about the index of all accounts."""
-    async with await psycopg.AsyncConnection.connect(seeded, row_factory=dict_row) as superuser:
+@asynccontextmanager
+async def changed(url: str, *, times: int = 1) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """A superuser's transaction in the account that is rolled back, with a planner that multiplies the messages."""
+    async with await psycopg.AsyncConnection.connect(url, row_factory=dict_row) as superuser:
         await superuser.execute("SET LOCAL session_replication_role = replica")
         await superuser.execute("SELECT set_config('app.account_id', %s, true)", (str(ACCOUNT),))
-        await superuser.execute(
-            "UPDATE messages SET content = 'Hello' WHERE id IN "
-            "(SELECT id FROM messages WHERE account_id = %s ORDER BY id DESC LIMIT 200)",
-            (ACCOUNT,),
-        )
-        before = await counters(superuser)
-        cursor = await superuser.execute("SELECT search_conversations('sai:*'::tsquery, %s)", (SEARCH_LIMIT,))
-        assert cursor.rowcount == SEARCH_LIMIT
-        after = await counters(superuser)
+        size = "UPDATE pg_class SET reltuples = reltuples * %s WHERE oid = 'messages'::regclass"
+        await superuser.execute(size, (times,))
+        yield superuser
         await superuser.rollback()
+
+
+async def rewrite(
+    tx: psycopg.AsyncConnection[Any], content: str, *, number: int, offset: int = 0, word: str | None = None
+) -> None:
+    """Replace the newest messages of the account, after some of them; with `word`, those that end with it."""
+    values = {"content": content, "account": ACCOUNT, "offset": offset, "number": number, "word": word}
+    await tx.execute(
+        "UPDATE messages SET content = %(content)s "
+        "WHERE (%(word)s::text IS NULL OR content LIKE '%% ' || %(word)s) AND id IN "
+        "(SELECT id FROM messages WHERE account_id = %(account)s ORDER BY id DESC OFFSET %(offset)s LIMIT %(number)s)",
+        values,
+    )
+
+
+async def search(tx: psycopg.AsyncConnection[Any], words: str) -> list[UUID | None]:
+    cursor = await tx.execute("SELECT search_conversations(%s::tsquery, %s) AS id", (words, SEARCH_LIMIT))
+    return [row["id"] async for row in cursor]
+
+
+async def test_search_of_a_frequent_word_without_new_matches_reads_few_rows(seeded: str) -> None:
+    """The newest messages, such as those of a campaign, say nothing about the index of all accounts."""
+    async with changed(seeded, times=10) as superuser:
+        await rewrite(superuser, "Hello", number=200)
+        before = await counters(superuser)
+        found = await search(superuser, "sai:*")
+        after = await counters(superuser)
+    assert len(found) == SEARCH_LIMIT + 1
+    assert found[-1] is None
     assert after["messages"]["idx_tup_fetch"] - before["messages"]["idx_tup_fetch"] <= 800
+
+
+async def test_index_is_searched_for_the_rare_words_only(seeded: str) -> None:
+    rare = {
+        "'sai':* & '19999':*": "'19999':*",
+        "'sai':*": None,
+        "'sai':* <-> '19999':*": "'19999':*",
+        "'sai':* | '19999':*": None,
+        "'nowhere':* & '19999'": "'nowhere':* & '19999'",
+    }
+    async with changed(seeded, times=10) as superuser:
+        for words, expected in rare.items():
+            cursor = await superuser.execute("SELECT rare_words(%s::tsquery)::text AS rare", (words,))
+            assert await cursor.fetchone() == {"rare": expected}
+        both = await search(superuser, "'sai':* & '19999':*")
+        assert both == [BUSY]
+        assert await search(superuser, "'is':* <-> '19999':*") == []
+
+
+async def test_search_of_a_word_in_a_hundredth_of_the_messages_finds_the_same_each_time(seeded: str) -> None:
+    async with changed(seeded) as superuser:
+        kayaks = "UPDATE messages SET content = 'A kayak' WHERE id < '028f5c28-0000-0000-0000-000000000000'"
+        await superuser.execute(kayaks)
+        found = [await search(superuser, "'kayak':*") for _ in range(20)]
+    assert found == [found[0]] * 20
+
+
+async def test_search_of_a_word_of_the_newest_messages_finds_older_ones(seeded: str) -> None:
+    async with changed(seeded) as superuser:
+        await rewrite(superuser, "A kayak", number=50)
+        await rewrite(superuser, "A kayak", number=5, offset=20_000)
+        found = await search(superuser, "'kayak':*")
+        cursor = await superuser.execute("SELECT DISTINCT conversation_id FROM messages WHERE content = 'A kayak'")
+        assert set(found) == {row["conversation_id"] async for row in cursor}
+
+
+async def test_cut_search_without_a_match_searches_no_similar_words(seeded: str) -> None:
+    """The word is in a sixteenth of all messages, here in none of the newest ones of the account."""
+    async with changed(seeded, times=1000) as superuser:
+        await rewrite(superuser, "Hello", number=11_000, word="topic7")
+        similar = "SELECT find_conversations('topic7', ARRAY['%%nowhere%%'], ARRAY['saaid'], %s) AS id"
+        found = await (await superuser.execute(similar, (SEARCH_LIMIT,))).fetchall()
+    assert found == [{"id": None}]
 
 
 async def counters(tx: Any) -> dict[str, dict[str, int]]:
