@@ -239,10 +239,11 @@ async def number_by_agent(
         found = await _waiting_rows(tx, wanted, limit=limit + 1, cursor=None)
     else:
         wanted = await _narrowed(tx, None, wanted, search)
-        found = await _rows(tx, wanted, search, before=page_cursor.NEWEST, limit=limit + 1, has_agents=is_mine)
+        found = await _rows(
+            tx, wanted, search, before=page_cursor.NEWEST, limit=limit + 1, has_agents=is_mine, marks_end=True
+        )
     rows = [row for row in found if not row.get("is_end")]
-    most = SEARCH_LIMIT - 1 if search.words or search.sender else limit
-    has_more = len(rows) > most or len(rows) < len(found)
+    has_more = len(rows) > limit or len(rows) < len(found)
     if not is_mine:
         return Counter({None: min(len(rows), limit)}), has_more
     return Counter(row["assigned_to"] for row in rows[:limit] if row["assigned_to"] is not None), has_more
@@ -269,8 +270,12 @@ async def _rows(
     before: tuple[datetime, UUID],
     limit: int,
     has_agents: bool = False,
+    marks_end: bool = False,
 ) -> list[dict[str, Any]]:
-    """As `_page_rows`, by the query whose index fits, or one that reads the agents."""
+    """As `_page_rows`, by the query whose index fits, or one that reads the agents.
+
+    `marks_end`: of a search with more matches than it returns, the last row has `is_end`.
+    """
     before_at, before_id = before
     if search.before is not None and search.before < before_at:
         before_at, before_id = search.before, UUID(int=0)
@@ -279,7 +284,7 @@ async def _rows(
     agent = {"agent_id": wanted.assigned_to, "unassigned": wanted.unassigned}
     contact_id = wanted.contact_id
     more = agent | _more(wanted) | {"since": search.after}
-    sender = {"sender": search.sender and pattern(search.sender), "search_limit": SEARCH_LIMIT}
+    sender = {"sender": search.sender and pattern(search.sender), "search_limit": SEARCH_LIMIT, "marks_end": marks_end}
     if search.words:
         words = {"words": prefix_query(search.words), "parts": patterns(search.words), "terms": terms(search.words)}
         rows = queries.page_of_found(tx, contact_id=contact_id, **words, **sender, **more, **position)

@@ -335,44 +335,24 @@ SELECT id, waiting_since AS updated_at, NULL::uuid AS assigned_to, true AS is_en
 FROM ending
 ORDER BY is_end, updated_at, id;
 
--- name: page_of_found(words, parts, terms, sender, search_limit, contact_id, agent_id, unassigned, team_id, priority, label_id, is_snoozed, category, recent, since, statuses, before_at, before_id, limit)
--- As `page_of_account`, of the conversations that match words: `search_limit` messages, subjects and customers each; and if
--- a sender is given, of customers whose name or address matches it.
-SELECT id, updated_at, assigned_to
-FROM conversations
-WHERE account_id = current_account()
-  AND id = ANY(ARRAY(
-      SELECT found.id
-      FROM find_conversations(to_tsquery('simple', :words), :parts::text[], :terms::text[], :search_limit) AS found (id)
-  ))
-  AND (
-      :sender::text IS NULL
-      OR contact_id = ANY(ARRAY(SELECT found.id FROM find_contacts(:sender, :search_limit) AS found (id)))
-  )
-  AND (:contact_id::uuid IS NULL OR contact_id = :contact_id)
-  AND status = ANY(:statuses::text[])
-  AND (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
-  AND NOT (:unassigned AND assigned_to IS NOT NULL)
-  AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
-  AND (:priority::text IS NULL OR priority = :priority)
-  AND (:label_id::uuid IS NULL OR :label_id = ANY(label_ids))
-  AND (:is_snoozed::boolean IS NULL OR (snoozed_until IS NOT NULL) = :is_snoozed)
-  AND (:category::text IS NULL OR conversation_category(id, :recent) = :category)
-  AND (:since::timestamptz IS NULL OR updated_at >= :since)
-  AND (updated_at, id) < (:before_at, :before_id::uuid)
-ORDER BY updated_at DESC, id DESC
-LIMIT :limit;
-
--- name: page_of_sender(sender, search_limit, contact_id, agent_id, unassigned, team_id, priority, label_id, is_snoozed, category, recent, since, statuses, before_at, before_id, limit)
--- As `page_of_account`, of the `search_limit` newest customers whose name or address matches a pattern.
-SELECT page.id, page.updated_at, page.assigned_to
-FROM find_contacts(:sender, :search_limit) AS sender (contact_id)
-CROSS JOIN LATERAL (
+-- name: page_of_found(words, parts, terms, sender, search_limit, contact_id, agent_id, unassigned, team_id, priority, label_id, is_snoozed, category, recent, since, statuses, before_at, before_id, limit, marks_end)
+-- As `page_of_account`, of the conversations that match words: `search_limit` messages, subjects and customers each;
+-- and if a sender is given, of customers whose name or address matches it. With `marks_end`, a last row without an id
+-- says that there can be more matches.
+WITH found AS MATERIALIZED (
+    SELECT matches.id
+    FROM find_conversations(to_tsquery('simple', :words), :parts::text[], :terms::text[], :search_limit) AS matches (id)
+), sender AS MATERIALIZED (
+    SELECT matches.id
+    FROM find_contacts(:sender, :search_limit) AS matches (id)
+    WHERE :sender::text IS NOT NULL
+), page AS (
     SELECT id, updated_at, assigned_to
     FROM conversations
     WHERE account_id = current_account()
-      AND conversations.contact_id = sender.contact_id
-      AND (:contact_id::uuid IS NULL OR conversations.contact_id = :contact_id)
+      AND id = ANY(ARRAY(SELECT found.id FROM found))
+      AND (:sender::text IS NULL OR contact_id = ANY(ARRAY(SELECT sender.id FROM sender)))
+      AND (:contact_id::uuid IS NULL OR contact_id = :contact_id)
       AND status = ANY(:statuses::text[])
       AND (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
       AND NOT (:unassigned AND assigned_to IS NOT NULL)
@@ -385,9 +365,56 @@ CROSS JOIN LATERAL (
       AND (updated_at, id) < (:before_at, :before_id::uuid)
     ORDER BY updated_at DESC, id DESC
     LIMIT :limit
-) AS page
-ORDER BY page.updated_at DESC, page.id DESC
-LIMIT :limit;
+)
+SELECT id, updated_at, assigned_to, false AS is_end
+FROM page
+UNION ALL
+SELECT NULL::uuid AS id, NULL::timestamptz AS updated_at, NULL::uuid AS assigned_to, true AS is_end
+WHERE :marks_end
+  AND (
+      EXISTS (SELECT FROM found WHERE found.id IS NULL)
+      OR (SELECT count(*) FROM sender) >= :search_limit
+  )
+ORDER BY is_end, updated_at DESC, id DESC;
+
+-- name: page_of_sender(sender, search_limit, contact_id, agent_id, unassigned, team_id, priority, label_id, is_snoozed, category, recent, since, statuses, before_at, before_id, limit, marks_end)
+-- As `page_of_account`, of the `search_limit` newest customers whose name or address matches a pattern. `marks_end`: as
+-- in `page_of_found`.
+WITH sender AS MATERIALIZED (
+    SELECT matches.id
+    FROM find_contacts(:sender, :search_limit) AS matches (id)
+), page AS (
+    SELECT theirs.id, theirs.updated_at, theirs.assigned_to
+    FROM sender
+    CROSS JOIN LATERAL (
+        SELECT conversations.id, updated_at, assigned_to
+        FROM conversations
+        WHERE account_id = current_account()
+          AND conversations.contact_id = sender.id
+          AND (:contact_id::uuid IS NULL OR conversations.contact_id = :contact_id)
+          AND status = ANY(:statuses::text[])
+          AND (:agent_id::uuid IS NULL OR assigned_to = :agent_id)
+          AND NOT (:unassigned AND assigned_to IS NOT NULL)
+          AND (:team_id::uuid IS NULL OR assigned_team = :team_id)
+          AND (:priority::text IS NULL OR priority = :priority)
+          AND (:label_id::uuid IS NULL OR :label_id = ANY(label_ids))
+          AND (:is_snoozed::boolean IS NULL OR (snoozed_until IS NOT NULL) = :is_snoozed)
+          AND (:category::text IS NULL OR conversation_category(conversations.id, :recent) = :category)
+          AND (:since::timestamptz IS NULL OR updated_at >= :since)
+          AND (updated_at, conversations.id) < (:before_at, :before_id::uuid)
+        ORDER BY updated_at DESC, conversations.id DESC
+        LIMIT :limit
+    ) AS theirs
+    ORDER BY theirs.updated_at DESC, theirs.id DESC
+    LIMIT :limit
+)
+SELECT id, updated_at, assigned_to, false AS is_end
+FROM page
+UNION ALL
+SELECT NULL::uuid AS id, NULL::timestamptz AS updated_at, NULL::uuid AS assigned_to, true AS is_end
+WHERE :marks_end
+  AND (SELECT count(*) FROM sender) >= :search_limit
+ORDER BY is_end, updated_at DESC, id DESC;
 
 -- name: page_of_contact(contact_id, agent_id, unassigned, team_id, priority, label_id, is_snoozed, category, recent, since, statuses, before_at, before_id, limit)
 -- As `page_of_account`, of the conversations of a contact.

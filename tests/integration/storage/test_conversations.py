@@ -8,7 +8,7 @@ import pytest
 from hummdesk.core.errors import Conflict, Invalid, NotFound
 from hummdesk.core.ids import new_id
 from hummdesk.storage import conversations, labels, moves
-from hummdesk.storage.conversations import Filter
+from hummdesk.storage.conversations import Filter, Status
 
 
 async def test_start_conversation_is_visible_to_staff_and_customer(account: Any) -> None:
@@ -305,6 +305,25 @@ async def test_page_of_unassigned_lists_conversations_without_agent(account: Any
         own, _ = await conversations.page(tx, viewer=account.stranger, wanted=Filter(unassigned=True))
     assert [conversation.id for conversation in page] == [account.conversation]
     assert own == []
+
+
+@pytest.mark.parametrize("words", ["lighthouse", "from:ustomer", "from:ustomer lighthouse"])
+async def test_number_of_found_conversations_says_whether_matches_were_cut(
+    account: Any, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """Matches are messages and customers: their number says nothing about that of the conversations."""
+    for _ in range(3):
+        await account.send(account.customer, "lighthouse")
+
+    async def number(status: Status | None) -> tuple[int, bool]:
+        async with account.tx() as tx:
+            wanted = Filter(words=words, status=status)
+            found = await conversations.number_by_agent(tx, wanted=wanted, owner_id=None, is_mine=False, limit=1000)
+        return found[0].total(), found[1]
+
+    assert [await number(status) for status in (None, "closed")] == [(1, False), (0, False)]
+    monkeypatch.setattr(conversations, "SEARCH_LIMIT", 1)
+    assert [await number(status) for status in (None, "closed")] == [(1, True), (0, True)]
 
 
 async def test_search_without_account_finds_nothing(account: Any) -> None:

@@ -241,7 +241,7 @@ EVER = {"since": UUID(32 * "0"), "until": UUID(32 * "f")}
 FILTERS: dict[str, Any] = {"agent_id": None, "unassigned": False, "team_id": None, "priority": None, "label_id": None}
 WAITING_FILTERS = FILTERS | {"is_snoozed": None, "category": None, "recent": 10}
 FILTERS = WAITING_FILTERS | {"since": None}
-FOUND = {"search_limit": SEARCH_LIMIT, "contact_id": None, "sender": None} | FILTERS
+FOUND = {"search_limit": SEARCH_LIMIT, "contact_id": None, "sender": None, "marks_end": True} | FILTERS
 PASSAGES = json.dumps([{"id": str(new_id()), "article_id": str(md5("2article1")), "vector": "[1,0,0]"}])
 NEW_SESSION = {"id": new_id(), "user_id": AGENT, "secret_hash": b"new", "signed_in_by": "link", "hours": 1.0} | {
     "user_agent": "Firefox",
