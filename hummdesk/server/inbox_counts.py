@@ -45,6 +45,7 @@ MESSAGE = "new_message"
 """An event after which only the count of a view of waiting customers, or of a search, may differ."""
 CLASSIFICATION = "ai_classification"
 """An event after which only the count of a view of a category may differ."""
+COUNTED = CHANGING | {MESSAGE, CLASSIFICATION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class InboxCounts:
 
     def deliver(self, event: Event) -> None:
         """Count again after an event that may change something."""
-        if event.event not in {*CHANGING, MESSAGE, CLASSIFICATION} or not self._accounts:
+        if event.event not in COUNTED or not self._accounts:
             return
         for account_id in {self._accounts[room] for room in event.rooms if room in self._accounts}:
             self._views.note(account_id, event.event)

@@ -1,13 +1,13 @@
 """The counts of saved views that are counted by their lists: of a category, a search, closed conversations, or all.
 
-A process counts one view at a time, and all of an account at most once in PACE times the duration: they follow changes
-later than the counts of an inbox, which one query counts.
+A process counts one view at a time, and all of an account at most once in PACE times the duration, which includes
+failed queries: they follow changes later than the counts of an inbox, which one query counts.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from uuid import UUID
 
@@ -31,6 +31,8 @@ class Counted:
     owners: frozenset[UUID]
     """The people whose own views were counted, beside the shared ones."""
     seconds: float = 0.0
+    has_failed: bool = False
+    """Whether a view was left out because its query failed."""
     views: dict[UUID, ViewTotal] = field(default_factory=dict)
 
 
@@ -96,26 +98,38 @@ class ViewCounts:
             if not owners:
                 self.forget(account_id)
                 return
-            try:
-                counted = await self._count(account_id, owners)
-            except HummDeskError as error:
-                log.warning("view_counts.failed", extra={"account_id": str(account_id), "error": error.code})
-                self._schedule(account_id, RETRY_SECONDS)
-                return
+            counted = await self._count(account_id, owners)
         before = self.of(account_id)
         self._counted[account_id] = counted
+        if counted.has_failed:
+            self._schedule(account_id, RETRY_SECONDS)
         if counted.views != before:
             self._changed(account_id)
 
     async def _count(self, account_id: UUID, owners: frozenset[UUID]) -> Counted:
-        """A transaction for each view, so that none holds a connection for long."""
+        """A transaction for each view, so that none holds a connection for long; a view that fails is left out."""
         began = monotonic()
-        async with self._database.account(account_id) as tx:
-            views = await counts.scanned_views(tx, owners=owners)
-        found = {}
-        for view in views:
+        found, has_failed = {}, False
+        try:
             async with self._database.account(account_id) as tx:
-                total = await counts.of_view(tx, view)
+                views = await counts.scanned_views(tx, owners=owners)
+        except HummDeskError as error:
+            _log_failure(account_id, error)
+            known = self._counted.get(account_id, Counted(owners=frozenset()))
+            return replace(known, seconds=monotonic() - began, has_failed=True)
+        for view in views:
+            try:
+                async with self._database.account(account_id) as tx:
+                    total = await counts.of_view(tx, view)
+            except HummDeskError as error:
+                _log_failure(account_id, error, view_id=view.id)
+                has_failed = True
+                continue
             if total is not None:
                 found[view.id] = total
-        return Counted(owners=owners, seconds=monotonic() - began, views=found)
+        return Counted(owners=owners, seconds=monotonic() - began, has_failed=has_failed, views=found)
+
+
+def _log_failure(account_id: UUID, error: HummDeskError, **more: UUID) -> None:
+    ids = {name: str(value) for name, value in {"account_id": account_id, **more}.items()}
+    log.warning("view_counts.failed", extra={**ids, "error": error.code})

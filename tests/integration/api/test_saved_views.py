@@ -1,13 +1,19 @@
 """Saved views: an agent's own and shared ones, their filters, and their live counts."""
 
+import asyncio
 from typing import Any
 
 import aiohttp
 import pytest
 
+from hummdesk.core.errors import Unavailable
 from hummdesk.core.ids import new_id
 from hummdesk.server import inbox_counts, view_counts
+from hummdesk.server.node import Node
 from hummdesk.storage import counts, saved_views
+from hummdesk.storage.counts import ViewTotal
+from hummdesk.storage.database import Transaction
+from hummdesk.storage.saved_views import SavedView
 from tests.integration.api.rest_client import RestClient
 from tests.integration.server.accounts import Account, Client
 
@@ -199,6 +205,27 @@ async def test_count_of_a_view_beyond_the_limit_says_that_there_is_more(
     client = await account.connect("agent")
     await client.do("get_inbox")
     await client.receives("counts_changed", views=[{"viewId": view_id, "count": 2, "hasMore": True}])
+
+
+async def test_view_whose_query_fails_is_left_out_and_repeated_at_the_pace_of_all(
+    agent: RestClient, account: Account, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_view = counts.of_view
+
+    async def fail_if_slow(tx: Transaction, view: SavedView) -> ViewTotal | None:
+        if view.name == "Slow":
+            raise Unavailable
+        return await of_view(tx, view)
+
+    monkeypatch.setattr(counts, "of_view", fail_if_slow)
+    monkeypatch.setattr(view_counts, "PACE", 10**9)
+    client = await account.connect("agent")
+    await agent.do("create_view", view("Slow", search="boots"))
+    closed = (await agent.do("create_view", view("Closed", status="closed")))["id"]
+    await client.receives("saved_view_changed", viewId=closed)
+    assert list(await all_counts(client, 1)) == [closed]
+    due = node.context.inbox_counts._views._due[account.id]
+    assert due.when() - asyncio.get_running_loop().time() > 3600
 
 
 async def test_view_of_a_search_for_a_label_that_is_gone_is_not_counted(
