@@ -10,6 +10,7 @@ from tests.system.browser.test_widget import Visitor, start_chat, visit
 
 MARK = "message_read"
 SCROLL_UP = """async (log) => {
+    if (log.scrollTop === 0) return;  // no event would follow
     const scrolled = new Promise((done) => log.addEventListener("scroll", done, { once: true }));
     log.scrollTop = 0;
     await scrolled;
