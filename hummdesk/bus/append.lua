@@ -19,7 +19,7 @@
 --       was appended, the second one also if events were lost. Repeats are indices of events that the stream has
 --       already, outdated ones those of an earlier epoch. A rejected message, whose predecessor is missing, is
 --       'index:last known seq, or -1'. All are separated by commas. A write is refused with 'shards N', N being the
---       number of all shards at the last split of this one.
+--       number of all shards at the last split of this one, and ';lost' if Redis has lost an earlier write.
 
 local number, length, entry_seconds, mark_seconds = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local has_lost, parts = ARGV[6] == '1', 16
@@ -38,7 +38,7 @@ local epoch = tonumber(ARGV[8])
 local current, generation, split = string.match(redis.call('GET', KEYS[6]) or '0 0', '^(%d+) (%d+) ?(.*)$')
 local shards = string.match(split, '^%d+') or '16'
 if shards ~= ARGV[10] then
-  return 'shards ' .. shards
+  return 'shards ' .. shards .. (has_lost and ';lost' or '')
 end
 current, generation = tonumber(current), tonumber(generation)
 if epoch > current or (ARGV[9] == '1' and epoch ~= current) then
@@ -53,9 +53,10 @@ local first = generation * 2 ^ 40 -- the mark of a message is `seq` beyond this 
 local once = string.format('%.0f', generation + 1) -- the mark of another event, unless the event is 'blocked'
 
 -- The marks in the shard that this one was split from, which count where this one has none; first their generation.
+-- They are of the epoch at the split, or of one before it: after a newer one, only those count that block an event.
 local inherited = {}
 for mark in string.gmatch(ARGV[11] .. ',', '([^,]*),') do
-  inherited[#inherited + 1] = mark
+  inherited[#inherited + 1] = (generation == 0 or mark == 'blocked') and mark or ''
 end
 local inherited_generation = tonumber(inherited[1]) or 0
 local inherited_once = string.format('%.0f', inherited_generation + 1)

@@ -8,9 +8,10 @@ for, and any process completes a split that another one began.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from hummdesk.bus.commands import Commands, Script
-from hummdesk.bus.shards import SHARDS, Shard
+from hummdesk.bus.shards import SHARDS, Shard, doublings, moment
 
 MARK_SECONDS = 3600
 """How long an event is deduplicated by its mark; a repeat comes within minutes."""
@@ -20,9 +21,16 @@ MARK_SECONDS = 3600
 class Split:
     """The id of the last entry before a split, the epoch at that time, and the marks that were asked for."""
 
-    seal: str
+    split_entry: str
     epoch: str
     marks: str
+    is_new: bool
+    """It was made by this call."""
+
+    @classmethod
+    def parsed(cls, answer: bytes) -> "Split":
+        split_entry, epoch, is_new, marks = answer.decode().split(";")
+        return cls(split_entry, epoch, marks, is_new == "1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,7 @@ class ShardState:
     """The number of all shards at the last split of a shard, and the id of the last entry before it."""
 
     number: int
-    seal: str
+    split_entry: str
 
     @classmethod
     def parsed(cls, epoch: bytes | None) -> "ShardState":
@@ -51,26 +59,41 @@ class ShardSplitter:
         await self._commands.close()
 
     async def number(self) -> int:
-        """Return the number of shards, the new one as soon as the first shard is split."""
-        return ShardState.parsed(await self._commands.run("GET", Shard(0).epoch)).number
+        """Return the number of shards, the new one as soon as any shard is split."""
+        return max(state.number for state in (await self._states(SHARDS)).values())
 
     async def missing(self, number: int) -> list[Shard]:
-        """Return the shards that have not begun, of so many."""
-        shards = [Shard(one) for one in range(SHARDS, number)]
-        found = await self._commands.run_all(("GET", shard.epoch) for shard in shards)
-        states = map(ShardState.parsed, found)
-        return [shard for shard, state in zip(shards, states, strict=True) if state.number < shard.created_with]
+        """Return the shards that have not begun, of so many, or are still to be split."""
+        return [shard for shard, state in (await self._states(number)).items() if state.number < number]
+
+    async def seconds_since_split(self, number: int) -> float:
+        """Return the time since the newest split of so many shards; infinite without one."""
+        states = await self._states(number)
+        newest = max((moment(state.split_entry)[0] for state in states.values() if state.split_entry), default=None)
+        seconds, _ = await self._commands.run("TIME")
+        return inf if newest is None else int(seconds) - newest / 1000
 
     async def raise_to(self, number: int) -> None:
         """Split every shard until there are so many."""
-        for shard in await self.missing(number):
-            await self.begin(shard)
+        for shard in reversed(
+            await self.missing(number)
+        ):  # each new one directly after the shard that it is split from
+            await self.restore(shard, number)
+
+    async def _states(self, number: int) -> dict[Shard, "ShardState"]:
+        shards = [Shard(one) for one in range(number)]
+        found = await self._commands.run_all(("GET", shard.epoch) for shard in shards)
+        return dict(zip(shards, map(ShardState.parsed, found), strict=True))
 
     async def begin(self, shard: Shard) -> None:
-        """Begin a shard that was split from another one, after the split."""
+        """Begin a shard that was split from another one, after the split.
+
+        If Redis had lost that split, processes that did not know it have written to the other shard what the readers
+        of this one have missed: these are notified of a loss.
+        """
         found = await self.split(shard.origin, shard.created_with)
         keys = [shard.stream, shard.tip, shard.epoch]
-        await self._begin(keys=keys, args=[shard.created_with, found.seal, found.epoch])
+        await self._begin(keys=keys, args=[shard.created_with, found.split_entry, found.epoch, int(found.is_new)])
 
     async def split(self, shard: Shard, number: int, marks: Sequence[str] = ()) -> Split:
         """Split a shard, unless it is; return the split. `marks` are keys of the shard."""
@@ -78,11 +101,11 @@ class ShardSplitter:
             await self.begin(shard)
         keys = [shard.stream, shard.tip, shard.epoch, *marks]
         answer: bytes = await self._split(keys=keys, args=[number, MARK_SECONDS])
-        return Split(*answer.decode().split(";"))
+        return Split.parsed(answer)
 
     async def restore(self, shard: Shard, number: int) -> None:
-        """Repeat the splits of a shard that Redis has lost."""
+        """Repeat what Redis lacks of a shard: its beginning, and its splits up to so many shards."""
         if shard.number >= SHARDS:
             await self.begin(shard)
-        if number > shard.created_with:
-            await self.split(shard, number)
+        for doubled in doublings(shard.created_with, number):
+            await self.begin(Shard(shard.number + doubled // 2))

@@ -161,8 +161,9 @@ class ShardReader:
         """
         delivered = self.position
         found, epoch = await self._connection.request(("GET", self.shard.tip), ("GET", self.shard.epoch))
-        if not found and self.shard != self.shard.origin:  # the split is new, or Redis has lost it
-            await ShardSplitter(self._commands).begin(self.shard)
+        state = ShardState.parsed(epoch)
+        if state.number < self.number:  # the split is new, or Redis has lost it
+            await ShardSplitter(self._commands).restore(self.shard, self.number)
             return
         tip = (found or START.encode()).decode()
         if not delivered and not self._is_late:
@@ -171,7 +172,7 @@ class ShardReader:
             self._lose(tip)
         self._has_position = True
         self._found_on = self._connection.opened
-        self._notice_split(ShardState.parsed(epoch))
+        self._notice_split(state)
         self._has_begun.set()
         if delivered:
             self._on_reconnected(self.shard)
@@ -179,15 +180,15 @@ class ShardReader:
     def _notice_split(self, state: ShardState) -> None:
         """Record a split before the position, which is not read any more, or the one that made this shard."""
         if state.number == self.shard.created_with:
-            self._common = state.seal
-        if state.number > self.number and moment(state.seal) <= moment(self.position):
+            self._common = state.split_entry
+        if state.number > self.number and moment(state.split_entry) <= moment(self.position):
             if self._has_begun.is_set():  # it is among what was lost
                 self._on_loss(self.shard)
             self._split(state.number)
 
-    def _split(self, number: int, seal: str = "") -> None:
+    def _split(self, number: int, split_entry: str = "") -> None:
         self.number = number
-        self._on_split(self.shard, number, seal)
+        self._on_split(self.shard, number, split_entry)
 
     def _lose(self, position: str) -> None:
         log.warning("stream.events_lost", extra={"shard": self.shard.number})
@@ -375,11 +376,11 @@ class StreamReader:
         """Whether this is still the reader of an account."""
         return self._readers.get(self.shard_of(account_id)) is reader
 
-    def _split(self, shard: Shard, number: int, seal: str) -> None:
+    def _split(self, shard: Shard, number: int, split_entry: str) -> None:
         """Read the new shards from the split on. A split that was not read is no concern of any socket."""
         after = self._readers.get(shard)  # None if it is being stopped
         for new in self._map.split(shard, number):
-            if seal and after is not None and new not in self._readers:
+            if split_entry and after is not None and new not in self._readers:
                 self._readers[new] = self._new_reader(self._connection.another(), shard=new, after=after)
 
     def deliver_appended(self, shard: Shard, entry: AppendedEntry) -> None:
@@ -416,7 +417,8 @@ class StreamReader:
             await reader.stop()
 
     async def stop(self) -> None:
-        for reader in self._readers.values():
+        while self._readers:  # one that is still running may add others, by a split
+            _, reader = self._readers.popitem()
             await reader.stop()
         await self._commands.close()
 

@@ -38,7 +38,8 @@ Kind = Literal["", "once", "next", "far", "forced"]
 SCRIPT = (Path(__file__).parent / "append.lua").read_text()
 DIGEST = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 REFUSED = b"shards "
-"""Begins the answer to a write to a shard that was split; the number of all shards follows."""
+"""Begins the answer to a write to a shard that was split; the number of all shards follows, and whether Redis has lost
+an earlier write."""
 RETRY_SECONDS = 0.25
 BATCH = 500
 """Events in one entry."""
@@ -98,6 +99,7 @@ class _Lane:
     """Until then it is not repeated."""
     inherits: bool = False
     """The shard was split from another one, whose marks count."""
+    made_at: float = field(default_factory=monotonic)
 
     def put(self, item: _Item) -> None:
         self.queue.append(item)
@@ -110,12 +112,9 @@ class _Lane:
         EVENTS_DROPPED.labels("backlog").inc()
 
     def drop_committed(self) -> None:
-        """Drop the events that were committed in an earlier epoch: the relay publishes those that are not lost."""
-        dropped = [item for item in self.queue if item.kind]
-        self.queue = deque(item for item in self.queue if not item.kind)
-        for item in dropped:
-            self.bytes -= item.size
-            _drop_outdated(item)
+        """Drop the events that were committed in an earlier epoch."""
+        self.queue = deque(_without_committed(self.queue))
+        self.bytes = sum(item.size for item in self.queue)
 
     def _next(self) -> _Item:
         item = self.queue.popleft()
@@ -128,14 +127,16 @@ class _Lane:
             self.unanswered = self._take(epoch, shards)
         return self.unanswered
 
-    def take_back(self, write: "_Write") -> list[_Item]:
+    def take_back(self, write: "_Write", *, is_outdated: bool) -> list[_Item]:
         """Take back a write that Redis has refused, and return all events, in order.
 
-        What it would have announced is to be announced again, with or without an event.
+        What it would have announced is to be announced again, with or without an event. `is_outdated`: PostgreSQL has
+        entered a newer epoch since.
         """
         self.unanswered, self.number, self.is_due = None, self.number - 1, True
-        self.has_lost, self.begins = self.has_lost or write.has_lost, write.begins
-        items = [*write.items, *self.queue]
+        self.has_lost = self.has_lost or write.has_lost
+        self.begins = self.begins or (write.begins and not is_outdated)
+        items = [*(_without_committed(write.items) if is_outdated else write.items), *self.queue]
         self.queue.clear()
         self.bytes = 0
         return items
@@ -259,6 +260,8 @@ class StreamWriter:
             on_drop=_drop_held,
         )
         self._epoch = 0
+        self._valid_from = 0
+        """Events that were committed in epochs before this one may be lost, if there was one."""
         self._connection = connection
         self._splitter = ShardSplitter(Commands(connection.another()))
         self._news = asyncio.Event()
@@ -282,6 +285,7 @@ class StreamWriter:
         """
         self._epoch = epoch
         if has_earlier:
+            self._valid_from = epoch
             self._order.clear()
         for lane in self._lanes.values():
             if has_earlier:
@@ -349,7 +353,8 @@ class StreamWriter:
                 if not isinstance(answer, bytes):
                     lane.retry_at = monotonic() + RETRY_SECONDS
                 elif answer.startswith(REFUSED):
-                    await self._refused(lane, write, int(answer.removeprefix(REFUSED)))
+                    number, _, lost = answer.removeprefix(REFUSED).partition(b";")
+                    await self._refused(lane, write, int(number), has_lost=bool(lost))
                 else:
                     lane.unanswered = None
                     self._confirm(write, _Answer.parsed(answer))
@@ -363,6 +368,8 @@ class StreamWriter:
                 await self._news.wait()
 
     def _confirm(self, write: _Write, answer: _Answer) -> None:
+        if answer.entry_id and not answer.previous:
+            self._lost(write.shard)
         if self.on_appended is not None and (entry := answer.entry(write)) is not None:
             self.on_appended(write.shard, entry)
         self._record(write, answer)
@@ -399,20 +406,31 @@ class StreamWriter:
 
     # Splits of shards ---------------------------------------------------------------------------------------------
 
-    async def _refused(self, lane: _Lane, write: _Write, number: int) -> None:
+    async def _refused(self, lane: _Lane, write: _Write, number: int, *, has_lost: bool) -> None:
         """Redis has split the shard since, or has lost a split that this process knows."""
         if number < write.shards:
             try:
                 await self._splitter.restore(lane.shard, write.shards)
-            except Unavailable:
+            except (*REDIS_ERRORS, Unavailable) as error:
+                log.warning("stream.write_failed", extra={"error": type(error).__name__})
                 lane.retry_at = monotonic() + RETRY_SECONDS
             return
+        items = lane.take_back(write, is_outdated=write.epoch < self._valid_from)
         for shard in self._map.split(lane.shard, number):
-            self._lanes[shard] = _Lane(
-                shard, has_lost=write.has_lost or lane.has_lost, begins=write.begins, is_due=True, inherits=True
-            )
-        for item in lane.take_back(write):
+            self._lanes[shard] = _Lane(shard, has_lost=lane.has_lost, begins=lane.begins, is_due=True, inherits=True)
+        if has_lost:
+            self._lost(lane.shard)
+        for item in items:
             self._lanes[self._map.shard_of(item.account_id)].put(item)
+
+    def _lost(self, shard: Shard) -> None:
+        """Announce a loss in the shards that were split from this one as well: it may be from before the split.
+
+        Earlier entries have expired.
+        """
+        for lane in self._lanes.values():
+            if lane.shard != shard and lane.shard.origin == shard and monotonic() - lane.made_at < ENTRY_SECONDS:
+                lane.has_lost = lane.is_due = True
 
     async def _inherited(self, write: _Write) -> str | Exception:
         """Return the marks of a write in the shard that its own was split from; none once they have expired."""
@@ -421,9 +439,12 @@ class StreamWriter:
             return ""
         try:
             found = await self._splitter.split(shard.origin, shard.created_with, marks)
-        except Unavailable as error:
+        except (*REDIS_ERRORS, Unavailable) as error:
             return error
-        self._lanes[shard].inherits = bool(found.marks)
+        lane = self._lanes[shard]
+        lane.inherits = bool(found.marks)
+        if found.is_new:  # Redis had lost the split: other processes may have written to the shard of the marks since
+            lane.has_lost = lane.is_due = True
         return found.marks
 
     # The order of messages ----------------------------------------------------------------------------------------
@@ -474,6 +495,17 @@ class StreamWriter:
 def _drop_held(item: _Item) -> None:
     item.stored.cancel()
     EVENTS_DROPPED.labels("held").inc()
+
+
+def _without_committed(items: Iterable[_Item]) -> list[_Item]:
+    """Drop the events that were committed in an earlier epoch: the relay publishes those that are not lost."""
+    kept = []
+    for item in items:
+        if item.kind:
+            _drop_outdated(item)
+        else:
+            kept.append(item)
+    return kept
 
 
 def _drop_outdated(item: _Item) -> None:

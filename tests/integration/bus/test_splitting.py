@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from hummdesk.bus.commands import Commands
 from hummdesk.bus.shards import SHARDS, Shard, shard_of
 from hummdesk.bus.splitting import ShardSplitter
 from hummdesk.bus.stream_eraser import StreamEraser
+from hummdesk.bus.stream_reader import ShardReader
 from hummdesk.core.config import Settings
 from hummdesk.core.ids import new_id
 from tests.integration.bus.conftest import AccountStream, process
@@ -47,12 +49,43 @@ async def splitter(stream: AccountStream) -> AsyncIterator[ShardSplitter]:
     await found.close()
 
 
+async def saved(redis: Redis, shard: Shard) -> dict[str, bytes]:
+    """Return the keys of a shard, as a replica has them that is about to be promoted."""
+    keys: list[Any] = await redis.keys(f"{shard.stream}*")
+    values: list[Any] = [await redis.dump(key) for key in keys]
+    return {key.decode(): value for key, value in zip(keys, values, strict=True)}
+
+
+async def restored(redis: Redis, shard: Shard, keys: dict[str, bytes]) -> None:
+    await redis.delete(*await redis.keys(f"{shard.stream}*"))
+    for key, value in keys.items():
+        await redis.restore(key, 0, value)
+
+
+async def losses(redis: Redis, shard: Shard) -> int:
+    """Count the losses that the stream of a shard announces."""
+    entries: Any = await redis.xrange(shard.stream)
+    return sum(fields[b"prev"] == b"" for _, fields in entries)
+
+
+async def disconnect_readers(redis: Redis) -> None:
+    """Close all other connections to this database."""
+    for client in await redis.client_list():
+        if client["db"] == "2":
+            await redis.client_kill_filter(_id=client["id"], skipme=True)
+
+
 @dataclass
 class Places:
     """The two shards of the account: before the split, and after it."""
 
     before: Shard
     after: Shard
+
+
+def outside(places: Places) -> UUID:
+    """Return an account of another shard that moves, too."""
+    return next(one for one in iter(moving, None) if shard_of(one) != places.before)
 
 
 @pytest.fixture
@@ -230,6 +263,116 @@ async def test_redis_that_lost_a_split_is_a_loss_and_has_it_again(
     assert places.after not in await splitter.missing(TWICE)
 
 
+async def test_write_lost_before_the_split_is_a_loss_in_the_new_shard(
+    stream: AccountStream, splitter: ShardSplitter, redis: Redis, places: Places
+) -> None:
+    """A master fails over before the split, its writer learns of both at once; a reader may not have read the write."""
+    async with stream.writing() as writer:
+        await writer.append(stream.message(1))
+        before = await saved(redis, places.before)
+        await writer.append(stream.message(2))
+        await restored(redis, places.before, before)
+        await splitter.raise_to(TWICE)
+        await writer.append(stream.number(3))
+    assert await losses(redis, places.after) == 1
+
+
+async def test_write_lost_with_a_split_that_was_repeated_is_a_loss_in_the_new_shard(
+    stream: AccountStream, splitter: ShardSplitter, redis: Redis, places: Places
+) -> None:
+    """Another process has repeated the split before the writer, which knows it, writes to the old shard."""
+    async with stream.writing() as writer:
+        await writer.append(stream.message(1))
+        before = await saved(redis, places.before)
+        await writer.append(stream.message(2))
+        await splitter.raise_to(TWICE)
+        await writer.append(stream.message(3))
+        await restored(redis, places.before, before)
+        await splitter.split(places.before, TWICE)
+        writer.verify(places.before)
+        async with asyncio.timeout(20):
+            while not await losses(redis, places.after):
+                await writer.append(stream.number(4))
+
+
+async def test_split_that_only_the_old_shard_has_lost_is_repeated_and_a_loss_in_the_new_one(
+    stream: AccountStream, splitter: ShardSplitter, redis: Redis, places: Places
+) -> None:
+    async with stream.reading() as delivered, stream.writing() as writer:
+        await writer.append(stream.message(1))
+        before = await saved(redis, places.before)
+        await splitter.raise_to(TWICE)
+        await writer.append(stream.message(2))
+        await delivered.reaches(1, 2)
+        await restored(redis, places.before, before)
+        assert await splitter.missing(TWICE) == [places.before]
+        assert await splitter.number() == TWICE
+        async with stream.writing() as unaware:
+            await unaware.append(stream.number(3))
+        await splitter.raise_to(TWICE)
+        assert await splitter.missing(TWICE) == []
+        await delivered.until(lambda: places.after in delivered.lost)
+    await splitter.raise_to(TWICE)
+    assert await losses(redis, places.after) == 1
+
+
+async def test_split_that_a_reader_knows_is_repeated_when_it_reconnects(
+    stream: AccountStream, splitter: ShardSplitter, redis: Redis, places: Places
+) -> None:
+    async with stream.reading() as delivered, stream.writing() as writer:
+        await writer.append(stream.message(1))
+        before = await saved(redis, places.before)
+        await splitter.raise_to(TWICE)
+        await writer.append(stream.message(2))
+        await delivered.reaches(1, 2)
+        await restored(redis, places.before, before)
+        await disconnect_readers(redis)
+        await delivered.until(lambda: places.after in delivered.lost)
+    assert await splitter.missing(TWICE) == []
+
+
+async def test_writer_that_cannot_read_the_marks_of_one_shard_writes_to_the_others(
+    stream: AccountStream, splitter: ShardSplitter, redis: Redis, places: Places
+) -> None:
+    elsewhere = AccountStream(stream.redis_url, account_id=outside(places))
+    async with stream.writing() as writer:
+        await writer.append(stream.message(1))
+        await splitter.raise_to(TWICE)
+        await writer.append(stream.message(2))
+        state: Any = await redis.getdel(places.before.epoch)
+        await redis.rpush(places.before.epoch, "a value of another type")
+        message = writer.append(stream.message(3))
+        async with asyncio.timeout(20):
+            await writer.append(elsewhere.number(1))
+        assert not message.done()
+        await redis.set(places.before.epoch, state)
+        async with asyncio.timeout(20):
+            await message
+
+
+async def test_reader_that_meets_a_split_while_it_stops_is_stopped(
+    stream: AccountStream, splitter: ShardSplitter, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = AccountStream(stream.redis_url, account_id=outside(places))
+    original, stopped = ShardReader.stop, set[Shard]()
+
+    async def stop(reader: ShardReader) -> None:
+        is_first = not stopped
+        stopped.add(reader.shard)
+        if is_first:
+            await splitter.raise_to(TWICE)
+            async with stream.writing() as writer:
+                for account in (stream, elsewhere):
+                    await writer.append(account.number(1))
+            await delivered.until(lambda: len(delivered) > 0)  # by a new reader
+        await original(reader)
+
+    async with stream.reading() as delivered:
+        await delivered.reader.follow(elsewhere.account_id)
+        monkeypatch.setattr(ShardReader, "stop", stop)
+    assert stopped == {places.before, places.after, shard_of(elsewhere.account_id)}
+
+
 async def test_new_epoch_after_a_split_is_a_loss_in_the_new_shard(
     stream: AccountStream, splitter: ShardSplitter, places: Places
 ) -> None:
@@ -242,6 +385,70 @@ async def test_new_epoch_after_a_split_is_a_loss_in_the_new_shard(
         await other.append(stream.message(2, closely=False))
         await delivered.reaches(1, 2, 2)
         assert (places.after, 2) in zip(delivered.lost, delivered.losses, strict=True)
+
+
+async def test_message_that_a_split_refuses_is_not_appended_in_a_newer_epoch(
+    stream: AccountStream, splitter: ShardSplitter
+) -> None:
+    """PostgreSQL may have lost it, and have given its `seq` again."""
+    async with process(stream) as (writer, delivered):
+        writer.enter(1_000, False)
+        await writer.append(stream.message(1))
+        await splitter.raise_to(TWICE)
+        message, number = writer.append(stream.message(2)), writer.append(stream.number(3))
+        await asyncio.sleep(0)  # both are in a write that Redis will refuse
+        writer.enter(2_000, True)
+        await number
+        assert message.cancelled()
+        await delivered.reaches(1, 3)
+
+
+async def test_first_epoch_that_a_process_enters_while_a_split_refuses_its_write_is_announced(
+    stream: AccountStream, splitter: ShardSplitter
+) -> None:
+    """It is older than the one of the stream: the database was replaced."""
+    async with stream.writing() as earlier, stream.writing() as writer:
+        earlier.enter(2_000, False)
+        await earlier.append(stream.message(1))
+        await splitter.raise_to(TWICE)
+        number = writer.append(stream.number(2))
+        await asyncio.sleep(0)  # it is in a write that Redis will refuse
+        writer.enter(1_000, False)
+        message = writer.append(stream.message(1, closely=False))
+        await asyncio.wait([number, message])
+        assert not message.cancelled()
+
+
+async def test_seq_that_is_given_again_after_a_split_is_no_repeat(
+    stream: AccountStream, splitter: ShardSplitter
+) -> None:
+    """A writer looks for marks of the shard that was split before it announces the epoch there."""
+    async with process(stream) as (writer, delivered), stream.writing() as other:
+        writer.enter(1_000, False)
+        await writer.append(stream.message(1))
+        await writer.append(stream.number(2, key="once"))
+        await splitter.raise_to(TWICE)
+        await other.append(stream.number(3))
+        other.enter(2_000, True)
+        await asyncio.gather(other.append(stream.message(1)), other.append(stream.number(2, key="once")))
+        await delivered.reaches(1, 2, 3, 1, 2)
+
+
+async def test_event_that_was_blocked_before_the_split_is_not_appended_in_a_newer_epoch(
+    stream: AccountStream, splitter: ShardSplitter
+) -> None:
+    eraser = StreamEraser(Commands.of(stream.redis_url))
+    async with process(stream) as (writer, delivered):
+        writer.enter(1_000, False)
+        await writer.append(stream.number(1))
+        await eraser.block(stream.account_id, ["erased"])
+        await eraser.close()
+        await splitter.raise_to(TWICE)
+        await writer.append(stream.number(2))
+        writer.enter(2_000, True)
+        await writer.append(stream.number(3, key="erased"))
+        await writer.append(stream.number(4))
+        await delivered.reaches(1, 2, 4)
 
 
 async def test_outdated_epoch_is_outdated_in_the_new_shard_too(stream: AccountStream, splitter: ShardSplitter) -> None:
