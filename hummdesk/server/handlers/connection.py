@@ -89,10 +89,11 @@ async def identify(context: ServerContext, session: ClientSession, token: str) -
         claims = await context.tokens.verify(token)
         if session.person is not None and not _is_of(claims, session.person):
             raise Forbidden("This socket belongs to another person")
-        await context.reader.follow(claims.account_id)
+        reader = await context.reader.follow(claims.account_id)
         person = await load_person(context, session, claims)
-        if not claims.is_revocable or changes == context.tokens.changes:
-            break  # otherwise the key or the session may have been revoked meanwhile
+        may_be_revoked = claims.is_revocable and changes != context.tokens.changes
+        if not may_be_revoked and context.reader.reads(claims.account_id, reader):
+            break  # otherwise the shard was split meanwhile, and perhaps no one reads the new one
     if session.person is None:
         require_capacity(context, person)
     had_presence = session.has_presence()

@@ -1,17 +1,24 @@
 """Clients while the number of shards is raised: they notice nothing, and are recovered after it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 import pytest
 from redis.asyncio import Redis
 
+from hummdesk.bus import stream_reader
 from hummdesk.bus.commands import Commands
-from hummdesk.bus.shards import SHARDS, shard_of
+from hummdesk.bus.shards import SHARDS, Shard, ShardMap, shard_of
 from hummdesk.bus.splitting import ShardSplitter
 from hummdesk.bus.stream_reader import ShardReader
 from hummdesk.core.config import Settings
+from hummdesk.core.models import Person
+from hummdesk.core.tokens import Claims
+from hummdesk.server.context import ServerContext
+from hummdesk.server.handlers import connection as handler
 from hummdesk.server.node import Node
+from hummdesk.server.sockets import ClientSession
 from tests.integration.server.accounts import Account, Client
 from tests.integration.server.conftest import running
 from tests.integration.server.reconnecting import Connection, ReconnectingClient, send_text
@@ -119,6 +126,38 @@ async def test_session_from_before_the_split_is_recovered_at_a_process_that_has_
     again = await clients.reconnect(processes.second, account.token("customer"), lost)
     assert again.sid == lost.sid
     assert again.messages() == ["missed", "missed after the split"]
+
+
+async def test_socket_that_authenticates_while_a_process_learns_of_an_earlier_split_receives_events(
+    account: Account,
+    clients: ReconnectingClient,
+    sender: Client,
+    processes: Processes,
+    splitter: ShardSplitter,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Redis was slow: the socket did not wait for it, and meanwhile is in the shard of 16."""
+    await splitter.raise_to(TWICE)
+    record, original, news = ShardMap.split, handler.load_person, asyncio.Event()
+
+    def split(known: ShardMap, shard: Shard, number: int) -> list[Shard]:
+        news.set()
+        return record(known, shard, number)
+
+    async def load_person(context: ServerContext, session: ClientSession, claims: Claims) -> Person:
+        monkeypatch.setattr(stream_reader, "BEGIN_SECONDS", 20.0)
+        while context.reader.shard_of(account.id) != shard_of(account.id, TWICE):
+            news.clear()
+            await news.wait()
+        return await original(context, session, claims)
+
+    monkeypatch.setattr(ShardMap, "split", split)
+    monkeypatch.setattr(handler, "load_person", load_person)
+    monkeypatch.setattr(stream_reader, "BEGIN_SECONDS", 0.0)
+    late = await clients.connect(processes.second, account.token("colleague"))
+    await late.receives("authenticated")
+    await send_text(account, sender, "after")
+    await late.receives("new_message", content="after")
 
 
 async def test_session_that_is_recovered_during_the_split_begins_anew(
