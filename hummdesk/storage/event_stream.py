@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg.errors import UndefinedTable
+
 from hummdesk.storage.database import Transaction
+from hummdesk.storage.migration_files import MigrationError
 from hummdesk.storage.queries import load
 
 queries = load("event_stream")
@@ -16,8 +19,14 @@ class WantedShards:
 
 
 async def shards(tx: Transaction) -> WantedShards | None:
-    """Return the number once it was raised, and when; for the relay and the operator."""
-    row = await queries.shards(tx)
+    """Return the number once it was raised, and when; for the relay and the operator.
+
+    Raises MigrationError before the migration that creates the table.
+    """
+    try:
+        row = await queries.shards(tx)
+    except UndefinedTable:
+        raise MigrationError("Migration 0169 is pending: run `python -m hummdesk migrate` first") from None
     return row and WantedShards(number=row["shards"], raised_at=row["raised_at"])
 
 

@@ -52,7 +52,7 @@ async def test_shards_doubled_under_load_lose_no_acknowledged_message() -> None:
                 async with traffic.sending():
                     await reaches(traffic, SENT)
                     before = await online(deployment, traffic)
-                    doubling = asyncio.create_task(shards.doubled(deployment.settings, TWICE))
+                    doubling = asyncio.create_task(shards.doubled(deployment.settings, TWICE, all_upgraded=True))
                     await cut_connections(traffic)
                     assert await doubling == {"shards": TWICE, "ready": TWICE}
                     back = await seconds_until_delivered(traffic)
