@@ -2,6 +2,7 @@
 
 At most MAX_PENDING_BYTES wait for the end of the tick; beyond that they leave at once. A tick writes to MAX_WRITES
 connections at most; the others follow in the next ticks, so that an event for thousands does not delay everything else.
+A session that connects, polls, is upgraded or closes needs what waits for it at once, and flushes what waits for all.
 """
 
 import asyncio
@@ -39,11 +40,12 @@ class WriteCoalescer:
     def __init__(self) -> None:
         self._pending: list[tuple[Recipients, EncodedPacket]] = []
         self._pending_bytes = 0
+        self._is_scheduled = False
+        """Whether `_end_tick` follows: a flush in between does not add a second one."""
 
     def add(self, recipients: Recipients, packet: EncodedPacket) -> None:
         """Send at the end of this tick, in the order of the calls."""
-        if not self._pending:
-            asyncio.get_running_loop().call_soon(self._end_tick)
+        self._schedule()
         self._pending.append((recipients, packet))
         self._pending_bytes += len(packet.frame)
         if self._pending_bytes > MAX_PENDING_BYTES:
@@ -54,8 +56,14 @@ class WriteCoalescer:
         for packets, recipients in _grouped(self._take()):
             _write(recipients, packets)
 
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._end_tick)
+
     def _end_tick(self) -> None:
         """Write to MAX_WRITES recipients, first to the smallest groups; the rest stays pending before later packets."""
+        self._is_scheduled = False
         if sum(len(recipients) for recipients, _ in self._pending) <= MAX_WRITES:
             self.flush()
             return
@@ -69,7 +77,7 @@ class WriteCoalescer:
             free -= min(free, len(recipients))
         self._pending_bytes = sum(len(packet.frame) for _, packet in self._pending)
         if self._pending:
-            asyncio.get_running_loop().call_soon(self._end_tick)
+            self._schedule()
         for packets, recipients in now:
             _write(recipients, packets)
 

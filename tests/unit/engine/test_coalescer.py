@@ -130,6 +130,21 @@ async def test_flush_writes_what_a_tick_has_left(monkeypatch: pytest.MonkeyPatch
     assert [one.writes for one in many] == [[[first], [second]]] * 3 + [[[first, second]]] * 2 + [[[first]]] * 2
 
 
+async def test_flush_of_what_a_tick_has_left_does_not_double_the_writes_of_later_ticks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(coalescer_module, "MAX_WRITES", 3)
+    coalescer = WriteCoalescer()
+    many = [FakeRecipient() for _ in range(7)]
+    first, second = packets("a", "b")
+    coalescer.add(many, first)
+    await asyncio.sleep(0)
+    coalescer.flush()
+    coalescer.add(many, second)
+    await asyncio.sleep(0)
+    assert [one.writes for one in many] == [[[first], [second]]] * 3 + [[[first]]] * 4
+
+
 @pytest.mark.parametrize("seed", range(20))
 async def test_recipients_of_random_events_get_each_once_and_in_order(
     monkeypatch: pytest.MonkeyPatch, seed: int
