@@ -87,4 +87,6 @@ async def _events(server: Server, receivers: Receivers) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error  # the figure is of messages beside the events
         receivers.raise_error()
