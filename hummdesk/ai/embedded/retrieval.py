@@ -133,7 +133,10 @@ def answer_probability(match: Match, in_scope: float) -> float:
 
 
 def evidence(match: Match, in_scope: float) -> tuple[float, ...]:
-    """Return what WEIGHTS belong to. Of few words each may be contained by chance: they count less."""
+    """Return what WEIGHTS belong to. Of few words each may be contained by chance: they count less.
+
+    The length is that of the longest query, so that a short message counts fully if it is searched with its history.
+    """
     scope = min(max(in_scope, LEAST_SCOPE), 1 - LEAST_SCOPE)
     return (
         match.score,

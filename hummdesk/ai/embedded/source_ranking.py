@@ -92,8 +92,10 @@ class RankedClause:
 
 
 def rank_sources(message: MessageFeatures, knowledge: Knowledge, history: Sequence[Turn] = ()) -> list[RankedSource]:
-    """Return all sources, the most probable first; none for a message without words.
+    """Return all sources, the best first; none for a message without words.
 
+    Best are those that are most similar by `PassageIndex.search`; the probability weighs other evidence, too, so that
+    a later source may have a higher one.
     A message that no source answers may follow up what stands before it: then it is searched together with that.
     """
     if not message.stems:
@@ -150,7 +152,7 @@ def _with_following(relevance: Sequence[float]) -> list[float]:
 
 
 def select_sources(ranked: Sequence[RankedSource], customer_language: str) -> list[RankedSource]:
-    """Return the sources that reach the threshold; none if the first does not.
+    """Return the sources that reach the threshold; none if the first does not, whatever the others have.
 
     Of sources with similar probabilities, one that claims no action comes first, then one in the customer's language.
     """
@@ -164,7 +166,7 @@ def select_sources(ranked: Sequence[RankedSource], customer_language: str) -> li
 def _promoted(
     ranked: list[RankedSource], is_preferred: Callable[[RankedSource], bool], margin: float
 ) -> list[RankedSource]:
-    """Move the first preferred source to the front if it is within `margin` of the most probable one."""
+    """Move the first preferred source to the front if it is not more than `margin` less probable than the first."""
     near = (one for one in ranked if ranked[0].probability - one.probability <= margin and is_preferred(one))
     chosen = next(near, ranked[0])
     return [chosen, *(one for one in ranked if one is not chosen)]

@@ -22,7 +22,7 @@ from hummdesk.ai.protocol import (
 )
 from tests.integration.ai.conftest import knowledge_of, read_json
 from training.corpus import load_help_centres
-from training.evaluation import quality
+from training.evaluation import quality, yardstick
 
 
 async def draft(embedded: Provider, text: str, knowledge: Knowledge, name: str | None = "Maya Thornton") -> Draft:
@@ -267,6 +267,18 @@ async def test_draft_without_knowledge_abstains(embedded: Provider, text: str) -
     made = await draft(embedded, text, Knowledge())
     assert (made.outcome, made.confidence) == ("abstained", 0.0)
     assert made.reasoning == "The account has no articles, canned replies or past answers yet"
+
+
+def test_questions_to_a_company_without_examples_reach_minimum() -> None:
+    *_, hosting = yardstick.load_companies("development")
+    kinds = ("direct", "two_in_one", "near", *yardstick.FAR)
+    asked = tuple(one for one in hosting.questions if one.kind in kinds)
+    drafts = yardstick.draft([replace(hosting, questions=asked)])
+    assert drafts.of_kind("direct").right_source.value >= 0.6
+    assert drafts.of_kind("two_in_one").right_source.value >= 0.25
+    assert drafts.of_kind("near").drafted.value <= 0.4
+    assert drafts.of_kind(*yardstick.FAR).drafted.value <= 0.2
+    assert drafts.mean_words <= 60
 
 
 def test_held_back_questions_reach_minimum_retrieval() -> None:
