@@ -31,10 +31,15 @@ class TimeShare:
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Do the work in the block; it is due again after the time of which its duration is the part."""
+        """Do the work in the block; it is due again after the time of which its duration is the part.
+
+        Failed work counts as well, such as a query up to its timeout.
+        """
         began = monotonic()
-        yield
-        self._due_at = began + (monotonic() - began) / self._part
+        try:
+            yield
+        finally:
+            self._due_at = began + (monotonic() - began) / self._part
 
 
 class Periodic:

@@ -151,7 +151,7 @@ class Dispatcher:
         await self._reported.report(lengths)
 
     async def _count(self) -> None:
-        found = await run_dispatch.open_runs(self._database.shared())
+        found = await run_dispatch.open_runs(self._database.autocommit_all())
         counts: dict[tuple[str, str], int] = {(runs.kind, runs.status): runs.count for runs in found}
         self._report_unknown({runs.kind for runs in found}.difference(run_dispatch.KINDS))
         for kind in run_dispatch.KINDS:

@@ -38,6 +38,6 @@ class FeedSweeper:
         return None if account is None else PAUSE_SECONDS
 
     async def measure(self) -> None:
-        backlog = await feed.backlog(self._database.shared())
+        backlog = await feed.backlog(self._database.autocommit_all())
         metrics.FEED_CHANGES.set(backlog.changes)
         metrics.FEED_OLDEST_SECONDS.set(backlog.oldest_seconds)

@@ -46,7 +46,7 @@ class OutboxReceipts:
             await outbox.remove(tx, entry)
 
     async def measure(self) -> None:
-        backlog = await outbox.backlog(self._all_accounts.shared())
+        backlog = await outbox.backlog(self._all_accounts.autocommit_all())
         metrics.OUTBOX_ENTRIES.set(backlog.entries)
         metrics.OUTBOX_OLDEST_SECONDS.set(backlog.oldest_seconds)
 

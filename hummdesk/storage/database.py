@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import LockNotAvailable, QueryCanceled, ReadOnlySqlTransaction
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -62,6 +62,9 @@ NOT_DURABLE = {"synchronous_commit": "off"}
 
 NO_PRIMARY = (StandbyError, ReadOnlySqlTransaction)
 """The server accepts no changes, or no longer: a failover has made it a standby."""
+
+TIMEOUTS = (QueryCanceled, LockNotAvailable)
+"""A statement, or its wait for a lock, has taken longer than the timeout."""
 
 LISTENING = ("", "")
 
@@ -213,6 +216,7 @@ class Database:
         """As `autocommit_all`; statements of all callers share a round trip and a transaction if they begin at a time.
 
         For statements that are quick, and may be repeated: one that fails is found by repeating all of its transaction.
+        A timeout fails all of it, and statements that begin meanwhile wait for it.
         """
         return self._shared
 
@@ -365,9 +369,12 @@ class Database:
 
 
 def _is_of_a_statement(error: Exception) -> bool:
-    """Whether PostgreSQL has refused one statement of several, and would run the others."""
+    """Whether PostgreSQL has refused one statement of several, and would run the others.
+
+    Not after a timeout: the statement would take it again with each part of the batch that contains it.
+    """
     cause = error.__cause__ or error
-    if not isinstance(cause, psycopg.Error) or isinstance(cause, NO_PRIMARY):
+    if not isinstance(cause, psycopg.Error) or isinstance(cause, (*NO_PRIMARY, *TIMEOUTS)):
         return False
     return cause.sqlstate is not None and not _is_shutdown(cause)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hummdesk.core.errors import Invalid
+from hummdesk.core.errors import Invalid, Unavailable
 from hummdesk.storage.database import Database, Transaction
 
 XACT = ("SELECT pg_current_xact_id()::text AS xact", dict[str, Any]())
@@ -114,6 +114,16 @@ async def test_shared_statement_that_fails_does_not_fail_the_others_of_its_tick(
     texts = ("SELECT 1 AS number", "SELECT 1 / 0", "SELECT 3 AS number")
     results = await asyncio.gather(*(rows(single.shared(), text) for text in texts), return_exceptions=True)
     assert [results[0], type(results[1]), results[2]] == [[{"number": 1}], Invalid, [{"number": 3}]]
+
+
+@pytest.mark.parametrize("error", ["query_canceled", "lock_not_available"])
+async def test_shared_statement_that_ends_by_a_timeout_is_not_repeated(single: Database, error: str) -> None:
+    """Each repeat would take as long, and delay the statements of later ticks."""
+    timed_out = f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{error}'; END $$"
+    texts = ("SELECT 1 AS number", timed_out, "SELECT 3 AS number")
+    results = await asyncio.gather(*(rows(single.shared(), text) for text in texts), return_exceptions=True)
+    assert [type(result) for result in results] == [Unavailable] * 3
+    assert await rows(single.shared(), texts[0]) == [{"number": 1}]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import asyncio
 import random
+from contextlib import suppress
 
 import pytest
 
@@ -140,6 +141,19 @@ def test_time_share_is_due_again_after_the_time_of_which_the_work_is_the_part(mo
     assert share.is_due()
     with share.measured():
         now = 102.0
+    now = 119.9
+    assert not share.is_due()
+    now = 120.0
+    assert share.is_due()
+
+
+def test_time_share_counts_the_time_of_work_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(periodic, "monotonic", lambda: now)
+    share = TimeShare(0.1)
+    with suppress(TimeoutError), share.measured():
+        now = 102.0
+        raise TimeoutError
     now = 119.9
     assert not share.is_due()
     now = 120.0
