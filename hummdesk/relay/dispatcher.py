@@ -93,10 +93,14 @@ class Dispatcher:
         return None
 
     async def _take_due(self) -> tuple[int, float | None]:
-        """Take a batch of runs that are due; return their number, and the seconds until the next one is due."""
+        """Take a batch of runs that are due; return their number, and the seconds until the next one is due.
+
+        Publish at once which of them begin: those that wait to be sent again may have ended meanwhile.
+        """
         tx = self._database.autocommit_all(durable=False)
         due = await run_dispatch.take_due(tx, BATCH, **self._terms)
         self._unsent += task_batches(due)
+        await self._publish_started([run for run in due if _begins(run)])
         seconds = None if 0 < len(due) < BATCH else await run_dispatch.seconds_until_due(tx)
         return len(due), seconds
 
@@ -168,15 +172,13 @@ class Dispatcher:
 
     async def _send(self) -> None:
         if self._unsent:
-            await self._publish_started()
             await asyncio.to_thread(self._send_unsent)
 
-    async def _publish_started(self) -> None:
-        """Publish that the classifications begin, before any other event of them: earlier than a worker could.
+    async def _publish_started(self, runs: list[DueRun]) -> None:
+        """Publish that these runs, just taken, begin: before any other event of them, and earlier than a worker could.
 
-        While Redis is unavailable, the workers do it. Other kinds of runs may be superseded before they begin.
+        While Redis is unavailable, the workers do it.
         """
-        runs = [run for batch in self._unsent for run in batch if _begins(run) and run.id not in self._started]
         if not runs or not await self._publisher.drain(timeout=0):
             return
         try:
@@ -224,7 +226,10 @@ class Dispatcher:
 
 
 def _begins(run: DueRun) -> bool:
-    """Whether a worker surely begins the run unless it is lost. After an attempt the event is published already."""
+    """Whether a worker surely begins the run unless it is lost: other kinds may be superseded before.
+
+    After an attempt the event is published already.
+    """
     return run.kind == "classification" and run.attempts == 0
 
 

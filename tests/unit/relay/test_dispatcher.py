@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
+from kombu.exceptions import OperationalError
 
 from hummdesk.core.broker import STARTED, TASKS
 from hummdesk.core.config import Settings
@@ -15,7 +16,6 @@ from hummdesk.core.ids import new_id
 from hummdesk.publish.events.ai import AIProcessingStarted
 from hummdesk.publish.publisher import Publisher
 from hummdesk.relay.dispatcher import BATCH, MAX_WAITING_STEPS, Dispatcher
-from hummdesk.relay.task_batches import task_batches
 from hummdesk.storage.run_dispatch import DueRun, OpenRuns
 
 NO_PUBLISHER = cast(Publisher, None)
@@ -88,39 +88,16 @@ def test_runs_of_a_kind_that_is_not_known_are_logged_once(
     assert (record.message, vars(record)["kind"]) == ("ai_run.unknown_kind", "prediction")
 
 
-def test_runs_that_are_taken_are_sent_though_the_next_statement_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each statement of `autocommit_all` is a transaction of its own."""
-    due = [due_run() for _ in range(BATCH)]
-    sent: list[DueRun] = []
-
-    async def take_due(tx: object, *_limit: int, **_terms: float) -> list[DueRun]:
-        assert tx == "not durable"
-        return due
-
-    async def fail(_tx: object) -> None:
-        raise Unavailable
-
-    async def send() -> None:
-        sent.extend(run for batch in dispatcher._unsent for run in batch)
-
-    monkeypatch.setattr("hummdesk.storage.run_dispatch.take_due", take_due)
-    monkeypatch.setattr("hummdesk.storage.run_dispatch.seconds_until_due", fail)
-    dispatcher = Dispatcher(
-        Settings(), cast(Any, NoDatabase()), cast(Any, Queues(0)), NO_PUBLISHER, reported=cast(Any, None)
-    )
-    monkeypatch.setattr(dispatcher, "_send", send)
-    with pytest.raises(Unavailable):
-        asyncio.run(dispatcher.send_due())
-    asyncio.run(send())
-    assert sent == due
-
-
 @dataclass
 class Sent:
-    """Stands for the publisher, which `fails` or is `behind`, and for Celery; `steps` is what both were given."""
+    """Stands for the publisher, which `fails` or is `behind`, and for Celery, which `refuses` tasks.
+
+    `steps` is what both have accepted.
+    """
 
     fails: bool = False
     is_behind: bool = False
+    refuses: bool = False
     steps: list[object] = field(default_factory=list)
 
     async def drain(self, *, timeout: float) -> bool:
@@ -133,39 +110,116 @@ class Sent:
         self.steps += [event.run_id for event in events]
 
     @contextmanager
-    def producer_or_acquire(self) -> Iterator[None]:
-        yield None
+    def producer_or_acquire(self) -> Iterator[Any]:
+        yield self
+
+    @property
+    def connection(self) -> "Sent":
+        return self
+
+    def collect(self) -> None: ...
 
     def send_task(
-        self, name: str, *, args: tuple[list[list[str]]], headers: dict[str, bool], producer: None, retry: bool
+        self, name: str, *, args: tuple[list[list[str]]], headers: dict[str, bool], producer: "Sent", retry: bool
     ) -> None:
+        if self.refuses:
+            raise OperationalError
         self.steps.append((name, len(args[0]), headers[STARTED]))
 
 
-def send(sent: Sent, *due: DueRun) -> None:
+def dispatcher_of(sent: Sent) -> Dispatcher:
     dispatcher = Dispatcher(
         Settings(), cast(Any, NoDatabase()), cast(Any, Queues(0)), cast(Publisher, sent), reported=cast(Any, None)
     )
     dispatcher._celery = cast(Any, sent)
-    dispatcher._unsent += task_batches(due)
-    asyncio.run(dispatcher._send())
+    return dispatcher
+
+
+@pytest.fixture
+def due(monkeypatch: pytest.MonkeyPatch) -> list[DueRun]:
+    """The runs that are due, until they are taken."""
+    waiting: list[DueRun] = []
+
+    async def take_due(tx: object, limit: int, **_terms: float) -> list[DueRun]:
+        assert tx == "not durable"
+        taken = waiting[:limit]
+        del waiting[:limit]
+        return taken
+
+    async def seconds_until_due(_tx: object) -> None: ...
+
+    monkeypatch.setattr("hummdesk.storage.run_dispatch.take_due", take_due)
+    monkeypatch.setattr("hummdesk.storage.run_dispatch.seconds_until_due", seconds_until_due)
+    return waiting
+
+
+def send(sent: Sent, due: list[DueRun], *runs: DueRun) -> None:
+    """Take and send runs that become due."""
+    dispatcher = dispatcher_of(sent)
+    due += runs
+    asyncio.run(dispatcher.send_due())
     assert not dispatcher._unsent
     assert not dispatcher._started
 
 
-def test_classifications_are_published_as_started_before_their_task_is_sent() -> None:
+def test_runs_that_are_taken_are_sent_though_the_next_statement_fails(
+    due: list[DueRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each statement of `autocommit_all` is a transaction of its own."""
+    sent = Sent()
+    dispatcher = dispatcher_of(sent)
+
+    async def fail(_tx: object) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr("hummdesk.storage.run_dispatch.seconds_until_due", fail)
+    due += [due_run() for _ in range(BATCH)]
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            asyncio.run(dispatcher.send_due())
+    tasks = [step for step in sent.steps if isinstance(step, tuple)]
+    assert sum(number for _, number, _ in tasks) == BATCH
+
+
+def test_classifications_are_published_as_started_before_their_task_is_sent(due: list[DueRun]) -> None:
     sent, runs = Sent(), [due_run(), due_run()]
-    send(sent, *runs)
+    send(sent, due, *runs)
     assert sent.steps == [*(run.id for run in runs), (TASKS["classification"], 2, True)]
 
 
-def test_drafts_and_later_attempts_are_not_published_as_started_by_the_relay() -> None:
+def test_drafts_and_later_attempts_are_not_published_as_started_by_the_relay(due: list[DueRun]) -> None:
     sent = Sent()
-    send(sent, replace(due_run(), kind="draft"), replace(due_run(), attempts=1))
+    send(sent, due, replace(due_run(), kind="draft"), replace(due_run(), attempts=1))
     assert sent.steps == [(TASKS["draft"], 1, False), (TASKS["classification"], 1, False)]
 
 
+def test_classification_that_waits_for_the_broker_is_not_published_as_started_later(due: list[DueRun]) -> None:
+    """It may have failed by its deadline meanwhile: the event would follow `ai_error`."""
+    sent = Sent(fails=True, refuses=True)
+    dispatcher = dispatcher_of(sent)
+    due.append(due_run())
+    with pytest.raises(OperationalError):
+        asyncio.run(dispatcher.send_due())
+    sent.fails = sent.refuses = False
+    asyncio.run(dispatcher.send_due())
+    assert sent.steps == [(TASKS["classification"], 1, False)]
+
+
+def test_lost_classification_is_not_published_as_started_by_the_relay(
+    due: list[DueRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def take_lost(_tx: object, _limit: int, **_terms: float) -> list[DueRun]:
+        return [due_run()]
+
+    monkeypatch.setattr("hummdesk.storage.run_dispatch.take_lost", take_lost)
+    sent = Sent()
+    dispatcher = dispatcher_of(sent)
+    asyncio.run(dispatcher.take_lost())
+    asyncio.run(dispatcher.send_due())
+    assert sent.steps == [(TASKS["classification"], 1, False)]
+
+
 @pytest.mark.parametrize("sent", [Sent(fails=True), Sent(is_behind=True)], ids=["unavailable", "behind"])
-def test_classifications_are_sent_though_redis_stores_no_events(sent: Sent) -> None:
-    send(sent, due_run())
+def test_classifications_are_sent_though_redis_stores_no_events(due: list[DueRun], sent: Sent) -> None:
+    send(sent, due, due_run())
     assert sent.steps == [(TASKS["classification"], 1, False)]
