@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 STARTED_SECONDS = 0.5
-"""Longest wait until Redis has stored `ai_processing_started`; after that the workers publish it."""
+"""Longest wait until Redis has stored `ai_processing_started`; after that the workers publish it, too."""
 LEARNING_INTERVAL_SECONDS = 2.0
 """Shortest time between two tasks that update the knowledge of one account."""
 MAX_WAITING_STEPS = 4
@@ -177,10 +177,9 @@ class Dispatcher:
     async def _publish_started(self, runs: list[DueRun]) -> None:
         """Publish that these runs, just taken, begin: before any other event of them, and earlier than a worker could.
 
-        While Redis is unavailable, the workers do it.
+        What Redis has not stored in time, the workers publish as well, which is deduplicated. Even then it precedes an
+        `ai_error` that this relay publishes later: Redis stores the events of an account in the order of the calls.
         """
-        if not runs or not await self._publisher.drain(timeout=0):
-            return
         try:
             async with asyncio.timeout(STARTED_SECONDS):
                 await self._publisher.publish_stored(*map(_event, runs))

@@ -1,7 +1,7 @@
 """Which steps of simulations the relay sends, what it reports of runs, and which it publishes as started."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -9,6 +9,10 @@ from typing import Any, cast
 import pytest
 from kombu.exceptions import OperationalError
 
+from hummdesk.bus.envelope import Envelope
+from hummdesk.bus.own_connection import Connection
+from hummdesk.bus.shards import Shard, ShardMap
+from hummdesk.bus.stream_writer import StreamWriter
 from hummdesk.core.broker import STARTED, TASKS
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Unavailable
@@ -90,23 +94,21 @@ def test_runs_of_a_kind_that_is_not_known_are_logged_once(
 
 @dataclass
 class Sent:
-    """Stands for the publisher, which `fails` or is `behind`, and for Celery, which `refuses` tasks.
+    """Stands for the publisher, which `fails` or `hangs`, and for Celery, which `refuses` tasks.
 
     `steps` is what both have accepted.
     """
 
     fails: bool = False
-    is_behind: bool = False
+    hangs: bool = False
     refuses: bool = False
     steps: list[object] = field(default_factory=list)
-
-    async def drain(self, *, timeout: float) -> bool:
-        assert timeout == 0
-        return not self.is_behind
 
     async def publish_stored(self, *events: AIProcessingStarted) -> None:
         if self.fails:
             raise Unavailable
+        if self.hangs:
+            await asyncio.Event().wait()
         self.steps += [event.run_id for event in events]
 
     @contextmanager
@@ -127,9 +129,10 @@ class Sent:
         self.steps.append((name, len(args[0]), headers[STARTED]))
 
 
-def dispatcher_of(sent: Sent) -> Dispatcher:
+def dispatcher_of(sent: Sent, publisher: Publisher | None = None) -> Dispatcher:
+    publisher = publisher or cast(Publisher, sent)
     dispatcher = Dispatcher(
-        Settings(), cast(Any, NoDatabase()), cast(Any, Queues(0)), cast(Publisher, sent), reported=cast(Any, None)
+        Settings(), cast(Any, NoDatabase()), cast(Any, Queues(0)), publisher, reported=cast(Any, None)
     )
     dispatcher._celery = cast(Any, sent)
     return dispatcher
@@ -219,7 +222,41 @@ def test_lost_classification_is_not_published_as_started_by_the_relay(
     assert sent.steps == [(TASKS["classification"], 1, False)]
 
 
-@pytest.mark.parametrize("sent", [Sent(fails=True), Sent(is_behind=True)], ids=["unavailable", "behind"])
-def test_classifications_are_sent_though_redis_stores_no_events(due: list[DueRun], sent: Sent) -> None:
+@pytest.mark.parametrize("sent", [Sent(fails=True), Sent(hangs=True)], ids=["unavailable", "silent"])
+def test_classifications_are_sent_though_redis_stores_no_events(
+    due: list[DueRun], sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hummdesk.relay.dispatcher.STARTED_SECONDS", 0.01)
     send(sent, due, due_run())
     assert sent.steps == [(TASKS["classification"], 1, False)]
+
+
+@dataclass
+class ClusterWithoutOneShard:
+    """A connection to Redis, of which the server of one shard is unavailable."""
+
+    missing: Shard
+
+    async def exchange(self, _packed: Sequence[bytes], keys: Sequence[str]) -> list[Any]:
+        return [ConnectionError() if key == self.missing.stream else b"1-0;0-0;;;" for key in keys]
+
+    def another(self) -> "ClusterWithoutOneShard":
+        return self
+
+    async def close(self) -> None: ...
+
+
+async def test_classification_is_published_as_started_while_events_of_another_shard_wait(
+    due: list[DueRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hummdesk.relay.dispatcher.STARTED_SECONDS", 60.0)
+    run, shard_of = due_run(), ShardMap().shard_of
+    other = next(one for one in iter(new_id, None) if shard_of(one) != shard_of(run.account_id))
+    writer = StreamWriter(cast(Connection, ClusterWithoutOneShard(shard_of(other))), length=10)
+    waiting = writer.append(Envelope(account_id=other, event="number", data={}, rooms=()))
+    sent = Sent()
+    due.append(run)
+    await dispatcher_of(sent, Publisher(writer)).send_due()
+    await writer.close()
+    assert sent.steps == [(TASKS["classification"], 1, True)]
+    assert not waiting.done()
