@@ -1,7 +1,8 @@
 -- no transaction
 -- compatible from: 0036
 -- may be pending
--- Checks the constraints of 0166 for existing rows, without blocking readers and writers. Those before them were the same.
+-- Checks the constraints of 0171 to 0173 for existing rows, without blocking readers and writers. Those before them were
+-- the same.
 
 ALTER TABLE conversations VALIDATE CONSTRAINT conversations_status_known;
 ALTER TABLE conversations VALIDATE CONSTRAINT conversations_priority_known;
