@@ -1,4 +1,4 @@
-"""Fit the weights of `hummdesk/ai/embedded/retrieval.py`: `python -m training.retrieval` prints them.
+"""Fit the weights of `hummdesk/ai/embedded/retrieval.py`: `python -m training.retrieval` prints a fit.
 
 Each question of training/examples/questions.txt is asked with the article that answers it, which counts four times, and
 without that article, when no source answers: four of five messages to a help desk are taken to have an answer. Every
