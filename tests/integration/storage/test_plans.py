@@ -1144,7 +1144,7 @@ async def test_index_is_searched_for_the_rare_words_only(seeded: str) -> None:
 
 
 async def test_search_of_a_word_in_a_hundredth_of_the_messages_finds_the_same_each_time(seeded: str) -> None:
-    async with changed(seeded) as superuser:
+    async with changed(seeded, times=100) as superuser:
         kayaks = "UPDATE messages SET content = 'A kayak' WHERE id < '028f5c28-0000-0000-0000-000000000000'"
         await superuser.execute(kayaks)
         found = [await search(superuser, "'kayak':*") for _ in range(20)]
