@@ -2523,7 +2523,8 @@ $$;
 -- filter. Its names are qualified and pg_temp comes last, so that no temporary object takes the place of another. It
 -- returns the newest `most` matches of each kind, and a NULL if there can be more. The GIN index returns all matches
 -- without an order; a word in a fifth of the newest messages is first searched for in the newest 10,000 messages, and
--- words that are all frequent only there. A frequent word beside a rare one is checked in the matches of the rare one.
+-- words that are all frequent only there. A frequent word beside a rare one is checked in the newest 10,000 matches of the
+-- rare one.
 CREATE FUNCTION search_conversations(words tsquery, most integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100
     SET search_path = pg_catalog, public, pg_temp
@@ -2535,6 +2536,7 @@ DECLARE
     hits integer;
     found_now integer := 0;
     is_done boolean := false;
+    candidates uuid[];
 BEGIN
     SELECT count(*) FILTER (WHERE to_tsvector('simple', content) @@ words)
     INTO hits
@@ -2569,20 +2571,31 @@ BEGIN
     END IF;
 
     IF rare IS NOT NULL AND NOT is_done THEN
-        RETURN QUERY
         WITH found AS MATERIALIZED (
-            SELECT id, conversation_id
+            SELECT id
             FROM public.messages
             WHERE account_id = public.current_account()
               AND to_tsvector('simple', content) @@ rare
-              AND (rare = words OR to_tsvector('simple', content) @@ words)
         )
+        SELECT array_agg(id)
+        INTO candidates
+        FROM (
+            SELECT id
+            FROM found
+            ORDER BY id DESC
+            LIMIT CASE WHEN rare = words THEN most ELSE scanned END
+        ) AS newest;
+
+        RETURN QUERY
         SELECT conversation_id
-        FROM found
+        FROM unnest(candidates) AS candidate (id)
+        JOIN public.messages USING (id)
+        WHERE account_id = public.current_account()
+          AND (rare = words OR to_tsvector('simple', content) @@ words)
         ORDER BY id DESC
         LIMIT most;
         GET DIAGNOSTICS found_now = ROW_COUNT;
-        is_done := true;
+        is_done := rare = words OR COALESCE(cardinality(candidates), 0) < scanned;
     END IF;
     IF found_now >= most OR NOT is_done THEN
         RETURN NEXT NULL::uuid;

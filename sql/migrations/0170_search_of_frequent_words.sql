@@ -72,6 +72,7 @@ DECLARE
     hits integer;
     found_now integer := 0;
     is_done boolean := false;
+    candidates uuid[];
 BEGIN
     SELECT count(*) FILTER (WHERE to_tsvector('simple', content) @@ words)
     INTO hits
@@ -106,20 +107,31 @@ BEGIN
     END IF;
 
     IF rare IS NOT NULL AND NOT is_done THEN
-        RETURN QUERY
         WITH found AS MATERIALIZED (
-            SELECT id, conversation_id
+            SELECT id
             FROM public.messages
             WHERE account_id = public.current_account()
               AND to_tsvector('simple', content) @@ rare
-              AND (rare = words OR to_tsvector('simple', content) @@ words)
         )
+        SELECT array_agg(id)
+        INTO candidates
+        FROM (
+            SELECT id
+            FROM found
+            ORDER BY id DESC
+            LIMIT CASE WHEN rare = words THEN most ELSE scanned END
+        ) AS newest;
+
+        RETURN QUERY
         SELECT conversation_id
-        FROM found
+        FROM unnest(candidates) AS candidate (id)
+        JOIN public.messages USING (id)
+        WHERE account_id = public.current_account()
+          AND (rare = words OR to_tsvector('simple', content) @@ words)
         ORDER BY id DESC
         LIMIT most;
         GET DIAGNOSTICS found_now = ROW_COUNT;
-        is_done := true;
+        is_done := rare = words OR COALESCE(cardinality(candidates), 0) < scanned;
     END IF;
     IF found_now >= most OR NOT is_done THEN
         RETURN NEXT NULL::uuid;
