@@ -16,6 +16,7 @@ export const PARTS = {
   console: ["common", "console"],
   extras: ["extras"],
   assist: ["assist"],
+  files: ["files"],
   ops: ["common", "ops"],
   settings: ["settings"],
   supervisor: ["supervisor"],
@@ -40,6 +41,7 @@ const SOURCES = [
   ["console/src/settings/", ["common", "console", "settings"]],
   ["console/src/supervisor/", ["common", "console", "settings", "supervisor"]],
   ["console/src/", ["common", "console"]],
+  ["uploads/src/", ["files"]],
   ["widget/src/", ["widget"]],
 ];
 
@@ -143,7 +145,7 @@ function outsideOf(source) {
 }
 
 function sources() {
-  const folders = ["console/src", "widget/src"];
+  const folders = ["console/src", "uploads/src", "widget/src"];
   return folders.flatMap((folder) =>
     readdirSync(join(WEB, folder), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))

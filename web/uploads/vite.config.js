@@ -1,7 +1,9 @@
 import { defaultClientConditions, defineConfig } from "vite";
+import { texts } from "../texts/catalogue.js";
 
 // Console and widget load it when a file is chosen.
 export default defineConfig({
+  plugins: [texts("files")],
   resolve: { conditions: ["hummdesk-source", ...defaultClientConditions] },
   build: {
     outDir: "../../hummdesk/web",

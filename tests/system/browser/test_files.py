@@ -13,11 +13,12 @@ from typing import Any
 import aiohttp
 import pytest
 from PIL import Image
-from playwright.async_api import Browser, BrowserContext, Locator, Route, expect
+from playwright.async_api import Browser, BrowserContext, FilePayload, Locator, Route, expect
 
 from tests.system.browser.conftest import DemoAccount, Open
 from tests.system.browser.console_page import RECONNECT_MS
 from tests.system.browser.tcp_proxy import TcpProxy
+from tests.system.browser.test_language import serve_in_german
 from tests.system.browser.test_widget import Visitor, visit
 
 MEGABYTE = 1_000_000
@@ -168,6 +169,37 @@ async def test_upload_of_agent_who_signs_out_ends(account: DemoAccount, open_con
         await page.get_by_role("menuitemradio", name="Sign out").click()
     assert (await ended.value).url == (await upload.value).url
     await page.unroute(PARTS)
+
+
+async def test_refused_file_says_why_in_english_and_german(
+    chromium: Browser, account: DemoAccount, tmp_path: Path
+) -> None:
+    _, conversation = await account.start_conversation("Refused files", "Which files can I send?")
+    large = tmp_path / "large.bin"
+    with large.open("wb") as content:
+        content.truncate(account.settings.max_file_bytes + 1)
+    empty = FilePayload(name="empty.txt", mimeType="text/plain", buffer=b"")
+    long = FilePayload(name="n" * 10_000, mimeType="text/plain", buffer=b"n")
+    for locale, reasons in (
+        ("en-GB", ("The file is empty", "at most 255 characters", "The file is too large: at most 100 MB")),
+        ("de-DE", ("Die Datei ist leer", "höchstens 255 Zeichen", "Die Datei ist zu groß: Erlaubt sind höchstens 100")),
+    ):
+        context = await chromium.new_context(locale=locale, reduced_motion="reduce")
+        token = account.agents[0]["token"]
+        console = await context.new_page()
+        await console.add_init_script(f"sessionStorage.setItem('hummdesk.token', '{token}')")
+        await console.goto(f"{account.url}/c/{conversation}")
+        widget = await context.new_page()
+        if locale == "de-DE":
+            await widget.route("**/demo/shop", serve_in_german)
+        await widget.goto(f"{account.url}/demo/shop")
+        await widget.locator(".launcher").click()
+        for page, place in ((console, console.locator(".composer")), (widget, widget.get_by_role("dialog"))):
+            chosen: tuple[FilePayload | Path, ...] = (empty, long, large)
+            for file, reason in zip(chosen, reasons, strict=True):
+                await page.locator("input[type=file]").set_input_files(file)
+                await expect(place.get_by_role("alert").filter(has_text=reason)).to_be_visible()
+        await context.close()
 
 
 async def digest(account: DemoAccount, url: str) -> str:

@@ -16,7 +16,7 @@ WEB = ROOT / "web"
 @pytest.fixture
 def web(tmp_path: Path) -> Path:
     """A copy of the sources of the pages."""
-    for folder in ("console", "texts", "widget"):
+    for folder in ("console", "texts", "uploads", "widget"):
         shutil.copytree(WEB / folder, tmp_path / folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
     (tmp_path / "node_modules").symlink_to(WEB / "node_modules")
     return tmp_path

@@ -1,4 +1,4 @@
-"""What the server says about fields is known to the pages, which translate it."""
+"""What the server says about fields and files is known to the pages, which translate it."""
 
 import ast
 import re
@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from hummdesk.core.errors import RateLimited, Unavailable
+from hummdesk.server.actions import files
+from hummdesk.server.http.files import BUSY
+from hummdesk.storage.file_store import AWAY, FilesOff
+from hummdesk.storage.files import UNSCANNABLE
+
 ROOT = Path(__file__).parents[3]
+UPLOADS = ROOT / "web/uploads/src/problems.ts"
 SOURCE = ROOT / "web/console/src/extras/server-text.ts"
 REFUSING = ("contract/fields.py", "routing/calendars.py", "storage/search_query.py", "storage/oidc.py")
 SHOWN = ("categories", "contacts", "hours", "oidc", "saved_views", "settings", "signing_keys", "automatic", "reports")
@@ -19,8 +26,8 @@ NOT_SHOWN = re.compile(
 """Of fields that no form has, or of values that no form sends. Placeholders are 7."""
 
 
-def patterns() -> list[re.Pattern[str]]:
-    found = re.findall(r'\[\s*/(.+)/,\s*"extras', SOURCE.read_text())
+def patterns(source: Path = SOURCE) -> list[re.Pattern[str]]:
+    found = re.findall(r'\[\s*/(.+)/,\s*"(?:extras|files)', source.read_text())
     return [re.compile(one.replace("(?<", "(?P<").replace("\\/", "/")) for one in found]
 
 
@@ -29,7 +36,7 @@ def sentences(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
-        if node.func.id in ("ValidationError", "_invalid", "Invalid"):
+        if node.func.id in ("ValidationError", "_invalid", "Invalid", "PayloadTooLarge"):
             given = [*node.args[:1], *(key.value for key in node.keywords if key.arg == "details")]
             yield from (text for one in given for text in texts(one))
 
@@ -55,3 +62,13 @@ def test_sentences_of_refused_values_are_known_to_the_console(path: Path) -> Non
     assert len(known) > 50
     found = [one for one in sentences(path) if not NOT_SHOWN.match(one)]
     assert [one for one in found if not any(pattern.search(one) for pattern in known)] == []
+
+
+def test_sentences_about_refused_and_waiting_files_are_known_to_the_uploads() -> None:
+    known = patterns(UPLOADS)
+    found = [one for name in ("server/actions", "storage") for one in sentences(ROOT / f"hummdesk/{name}/files.py")]
+    said = [one for one in found if not one.startswith("A file was")]  # that is about a message
+    assert len(said) == 5
+    said += [BUSY, AWAY, FilesOff.message, RateLimited.message, Unavailable.message]
+    said += [files.BEING_SCANNED, files.PENDING_SCAN, UNSCANNABLE, f"{files.REFUSED}Eicar-Test-Signature"]
+    assert [one for one in said if not any(pattern.search(one) for pattern in known)] == []

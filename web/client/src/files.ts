@@ -26,6 +26,8 @@ export interface Server {
   /** The origin of the server. */
   server: string;
   token: () => string | Promise<string>;
+  /** The language of the page, in which an upload says what is wrong with it. */
+  readonly language?: string;
 }
 
 export interface UploadOptions extends Server {
@@ -143,6 +145,12 @@ export async function waitUntilReady(url: string, options: UploadOptions): Promi
   }
 }
 
+/** Why a file could not be uploaded: the error, and the same in the language of the page, if it is known. */
+export interface UploadProblem {
+  error: ErrorReport;
+  text?: string | undefined;
+}
+
 /** A file that is being uploaded, or could not be. */
 export interface Item {
   readonly conversationId: string;
@@ -154,6 +162,8 @@ export interface Item {
   /** What it waits for after it was sent. */
   reason?: string;
   error?: ErrorReport;
+  /** The error in the language of the page, if it is known. */
+  text?: string | undefined;
   readonly controller: AbortController;
 }
 
@@ -210,7 +220,8 @@ export class Uploads {
       this.onReady(conversationId, stored, isPrivate);
     } catch (failure) {
       const unknown: ErrorReport = { code: "UNAVAILABLE", message: "The server does not answer", timestamp: "" };
-      if (!item.controller.signal.aborted) change({ error: (failure as { error?: ErrorReport }).error ?? unknown });
+      const { error = unknown, text } = failure as Partial<UploadProblem>;
+      if (!item.controller.signal.aborted) change({ error, text });
     }
   }
 }

@@ -11,7 +11,7 @@ import {
   shownSize,
   Uploads,
 } from "@hummdesk/client/files";
-import { t } from "@hummdesk/texts";
+import { language, t } from "@hummdesk/texts";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { explain } from "./components/error-text";
@@ -41,7 +41,13 @@ function uploadsOf(store: Store): Uploads {
 }
 
 function serverOf({ credentials }: Store) {
-  return { server: location.origin, token: credentials.token };
+  return {
+    server: location.origin,
+    token: credentials.token,
+    get language() {
+      return language;
+    },
+  };
 }
 
 // The uploads for the reply or the note that is shown.
@@ -117,12 +123,12 @@ export function UploadList({ conversationId }: { conversationId: string }) {
 }
 
 function UploadRow({ item, cancel }: { item: Item; cancel: () => void }) {
-  const { name, part, reason, error } = item;
+  const { name, part, reason, error, text } = item;
   return (
     <li class="attachment">
       <Icon name={error ? "warn" : "file"} /> <bdi>{name}</bdi>
       {error ? (
-        <small role="alert">{explain(error)}</small>
+        <small role="alert">{text ?? explain(error)}</small>
       ) : reason ? (
         <small role="status">{reason}</small>
       ) : (

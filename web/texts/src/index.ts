@@ -6,7 +6,7 @@ import format, { type CompiledMessage, type FormatOptions } from "icu-minify/for
 import type { Values } from "../dist/values";
 
 export type Language = "en" | "de";
-export type Part = "console" | "extras" | "assist" | "ops" | "settings" | "supervisor" | "widget";
+export type Part = "console" | "extras" | "assist" | "files" | "ops" | "settings" | "supervisor" | "widget";
 export type Key = keyof Values;
 // Returns the element for a tag of a message, given what is inside the tag.
 // biome-ignore lint/suspicious/noExplicitAny: the elements of any library

@@ -14,6 +14,7 @@ import {
   type StateDetails,
 } from "@hummdesk/client";
 import { type Attachment, type Server, untilExpiry } from "@hummdesk/client/files";
+import { language } from "@hummdesk/texts";
 import { Conversations } from "./conversations.js";
 import { Drafts } from "./drafts.js";
 import { ChatFiles } from "./files.js";
@@ -192,9 +193,15 @@ export class Chat {
     this.changed();
   }
 
-  /** The origin of the server, and a token for it. */
+  /** The origin of the server, a token for it, and the language of the chat. */
   get server() {
-    return { server: this.url, token: () => this.fileToken() };
+    return {
+      server: this.url,
+      token: () => this.fileToken(),
+      get language() {
+        return language; // which is chosen later
+      },
+    };
   }
 
   /** Upload files to the shown conversation, or to one that is started for them. */

@@ -88,7 +88,7 @@ export function UploadList({ chat }: { chat: Chat }) {
         <li key={n}>
           <bdi>{item.name}</bdi>
           {item.error ? (
-            <small role="alert">{explain(item.error)}</small>
+            <small role="alert">{item.text ?? explain(item.error)}</small>
           ) : item.reason ? (
             <small role="status">{item.reason}</small>
           ) : (
