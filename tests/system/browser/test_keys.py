@@ -6,6 +6,11 @@ from playwright.async_api import expect
 
 from tests.system.browser.conftest import DemoAccount, Open
 
+SHOWS_THE_CONVERSATION = """() => {
+    const log = document.querySelector("[role=log]").getBoundingClientRect();
+    const composer = document.querySelector(".composer").getBoundingClientRect();
+    return Math.min(log.bottom, composer.top) - Math.max(log.top, 0) >= 120 && composer.bottom <= innerHeight;
+}"""
 SHORT_WINDOWS = {"small screen": (1366, 625), "zoom of 200 %": (683, 312), "phone with keyboard": (390, 420)}
 
 
@@ -53,3 +58,14 @@ async def test_short_windows_show_the_conversation_and_the_send_button(
         assert visible >= 120, name
         assert await agent.width() == width
         assert await agent.violations(within="main") == []
+
+
+async def test_conversation_stays_in_view_when_the_window_becomes_short_beside_a_long_reply(
+    open_console: Open, account: DemoAccount
+) -> None:
+    _, conversation = await account.start_conversation("A long reply", "Line\n" * 30 + "The end of it")
+    agent = await open_console(account.agents[0], url=f"{account.url}/c/{conversation}")
+    await agent.page.locator("#composer").fill("A line of the answer\n" * 12)
+    for width, height in SHORT_WINDOWS.values():
+        await agent.page.set_viewport_size({"width": width, "height": height})
+        await agent.page.wait_for_function(SHOWS_THE_CONVERSATION)

@@ -31,9 +31,9 @@ export function Composer({ thread, conversationId }: { thread: Thread; conversat
 
   useLayoutEffect(() => fit(field.current), [composition.text, composition.isNote, conversationId]);
   useLayoutEffect(() => {
-    const onResize = () => fit(field.current);
-    window.addEventListener("resize", onResize);
-    return () => window.removeEventListener("resize", onResize);
+    const resized = new ResizeObserver(() => fit(field.current)); // with the window, or a phone's keyboard
+    if (field.current) resized.observe(field.current);
+    return () => resized.disconnect();
   }, []);
 
   const send = (isLast = false) => {

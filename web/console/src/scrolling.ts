@@ -28,7 +28,7 @@ export function useScrolling(store: Store, thread: Thread, sent: number): RefObj
     if (!element || thread.state !== "ready") return;
     const last = position.current;
     const isOpening = last.thread !== thread;
-    if (isOpening) element.parentElement?.scrollTo(0, element.parentElement.scrollHeight); // in a short window
+    if (isOpening) fillWindow(element);
     const target = isOpening || thread.reading.isJumping ? targetOf(element, thread) : null;
     const isMoved = isOpening || target !== null || sent > last.sent;
     position.current = { ...last, thread, sent };
@@ -51,7 +51,8 @@ export function useScrolling(store: Store, thread: Thread, sent: number): RefObj
       // Last, since it renders before another listener is called.
       if (isUp && element.scrollTop < NEAR_PX) void store.loadOlder();
     };
-    const resized = new ResizeObserver(() => {
+    const resized = new ResizeObserver((changes) => {
+      if (changes.some(({ target }) => target === element)) fillWindow(element);
       const hasLeft = element.scrollTop < position.current.top && !isNearEnd(element); // the event follows
       if (thread.reading.isAtEnd && !hasLeft) element.scrollTop = element.scrollHeight;
     });
@@ -78,6 +79,11 @@ export function useScrolling(store: Store, thread: Thread, sent: number): RefObj
     Object.assign(position.current, { top: element.scrollTop, anchor, offset: anchor ? distance(element, anchor) : 0 });
   };
   return box;
+}
+
+// In a short window the pane scrolls, too: show its end, which is as high as the window.
+function fillWindow({ parentElement: pane }: HTMLElement): void {
+  pane?.scrollTo(0, pane.scrollHeight);
 }
 
 function isNearEnd(element: HTMLElement): boolean {
