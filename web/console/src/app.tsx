@@ -118,11 +118,11 @@ function pageName({ settings, supervisor }: Store): string | null {
   return t(section ? `console.settings.${section}` : "console.settings.title");
 }
 
-// Load what is used now and then when the browser has nothing else to do, so that it opens at once.
-function useLoading({ me }: Store): void {
+// Load what is used now and then after the list, when the browser has nothing else to do, so that it opens at once.
+function useLoading({ me, list }: Store): void {
   const isConnected = me !== null;
   useEffect(() => {
-    if (isConnected) (window.requestIdleCallback ?? setTimeout)(() => void loadAll());
+    if (isConnected) void list.loaded().then(() => (window.requestIdleCallback ?? setTimeout)(() => void loadAll()));
   }, [isConnected]);
 }
 

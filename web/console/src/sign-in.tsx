@@ -39,10 +39,7 @@ export function SignedIn({ children }: SignedInProps) {
     setCredentials(found);
   };
   useEffect(() => {
-    void start().then(
-      (found) => show(found),
-      (failure) => show(null, failure instanceof RequestError ? explain(failure.error) : t("common.noResponse")),
-    );
+    void started.then(({ found, failure }) => show(found, failure === undefined ? null : reasonOf(failure)));
     // A link that is opened in a tab with the sign-in page changes only the fragment.
     window.addEventListener("hashchange", () => location.pathname === SIGN_IN && location.reload());
   }, []);
@@ -51,6 +48,16 @@ export function SignedIn({ children }: SignedInProps) {
   if (credentials === null) return <SignIn onToken={(token) => show(useToken(token))} reason={reason} />;
   return <>{children(credentials, (reason) => show(null, reason))}</>;
 }
+
+function reasonOf(failure: unknown): string {
+  return failure instanceof RequestError ? explain(failure.error) : t("common.noResponse");
+}
+
+// Begun at once, while the texts of the page are loaded.
+const started: Promise<{ found: Credentials | null; failure?: unknown }> = start().then(
+  (found) => ({ found }),
+  (failure) => ({ found: null, failure }),
+);
 
 async function start(): Promise<Credentials | null> {
   const secret = location.pathname === SIGN_IN ? location.hash.slice(1) : "";
@@ -113,7 +120,7 @@ function CompanyForm({ onError }: { onError: (message: string) => void }) {
   const go = () => {
     localStorage.setItem(COMPANY_KEY, account.trim());
     signInAtCompany(account.trim()).catch((failure) => {
-      onError(failure instanceof RequestError ? explain(failure.error) : t("common.noResponse"));
+      onError(reasonOf(failure));
     });
   };
   useEffect(() => {
