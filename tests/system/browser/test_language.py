@@ -35,6 +35,7 @@ async def test_console_in_german_browser_is_german_and_english_by_choice(
     await console.take_screenshots(screenshots, "console-german")
     await page.get_by_role("searchbox").fill("from:a")
     await expect(page.get_by_text("Der Filter from: braucht mindestens 3 Buchstaben")).to_be_visible()
+    assert len(texts) == len(set(texts))
     await page.get_by_role("searchbox").fill("")
     await page.goto(f"{account.url}/settings/labels/new")
     await page.get_by_role("button", name="Label hinzufügen").click()

@@ -21,7 +21,7 @@ const RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30_000;
 
 const texts: Record<string, CompiledMessage> = {};
-const parts = new Set<Part>();
+const parts = new Map<Part, Promise<void>>();
 let server = "";
 // The language of the texts, and the locale for numbers and times: "en-GB" of the browser, if the language is "en".
 export let language: Language = "en";
@@ -44,14 +44,17 @@ export async function start(wanted: readonly string[], part: Part, origin = ""):
 }
 
 export async function load(part: Part): Promise<void> {
-  if (parts.has(part)) return;
-  Object.assign(texts, await fetchTexts(language, part));
-  parts.add(part);
+  const loading = parts.get(part) ?? fetchTexts(language, part).then((found) => void Object.assign(texts, found));
+  parts.set(part, loading);
+  await loading.catch((failure) => {
+    parts.delete(part);
+    throw failure;
+  });
 }
 
 // Replace the loaded texts with those of another language.
 export async function change(wanted: Language): Promise<void> {
-  const loaded = await Promise.all([...parts].map((part) => fetchTexts(wanted, part)));
+  const loaded = await Promise.all([...parts.keys()].map((part) => fetchTexts(wanted, part)));
   choose([wanted]);
   Object.assign(texts, ...loaded);
 }
