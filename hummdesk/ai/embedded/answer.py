@@ -19,7 +19,7 @@ MAX_PARTS = 3
 """As many as a draft has citations."""
 MAX_TOTAL = 120
 """Words of all parts, unless the first alone is longer."""
-MAX_WORDS = 60
+MAX_WORDS = 63
 """Words that are quoted of a long article, its warning aside, unless its best sentence alone is longer."""
 MAX_SENTENCES = 4
 RELEVANCE_MARGIN = 0.3
