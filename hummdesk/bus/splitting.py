@@ -19,7 +19,7 @@ MARK_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The id of the last entry before a split, the epoch at that time, and the marks that were asked for."""
+    """The id of the entry of a split, the epoch at that time, and the marks that were asked for."""
 
     split_entry: str
     epoch: str
@@ -35,7 +35,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class ShardState:
-    """The number of all shards at the last split of a shard, and the id of the last entry before it."""
+    """The number of all shards at the last split of a shard, and the id of the entry of that split."""
 
     number: int
     split_entry: str
@@ -75,9 +75,8 @@ class ShardSplitter:
 
     async def raise_to(self, number: int) -> None:
         """Split every shard until there are so many."""
-        for shard in reversed(
-            await self.missing(number)
-        ):  # each new one directly after the shard that it is split from
+        missing = await self.missing(number)
+        for shard in reversed(missing):  # each new one directly after the shard that it is split from
             await self.restore(shard, number)
 
     async def _states(self, number: int) -> dict[Shard, "ShardState"]:

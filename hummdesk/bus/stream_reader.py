@@ -94,6 +94,8 @@ class ShardReader:
         self._kept: KeptShard = memory.begin(after=after._kept if after else None)
         self._has_begun = asyncio.Event()
         self._is_late = False
+        self._is_restored = False
+        """The last answer lacked a split, which was then repeated."""
         """Sockets did not wait for the first answer of Redis: events before it count as lost."""
         self._has_position = False
         self._found_on = 0
@@ -164,7 +166,11 @@ class ShardReader:
         state = ShardState.parsed(epoch)
         if state.number < self.number:  # the split is new, or Redis has lost it
             await ShardSplitter(self._commands).restore(self.shard, self.number)
+            if self._is_restored:  # the connections lead to different servers, until a failover ends
+                await asyncio.sleep(RETRY_SECONDS)
+            self._is_restored = True
             return
+        self._is_restored = False
         tip = (found or START.encode()).decode()
         if not delivered and not self._is_late:
             self._position.id = tip

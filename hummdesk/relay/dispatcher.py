@@ -178,7 +178,8 @@ class Dispatcher:
         """Publish that these runs, just taken, begin: before any other event of them, and earlier than a worker could.
 
         What Redis has not stored in time, the workers publish as well, which is deduplicated. Even then it precedes an
-        `ai_error` that this relay publishes later: Redis stores the events of an account in the order of the calls.
+        `ai_error` that this relay publishes later: Redis stores the events of an account in the order of the calls. It
+        can follow the `ai_error` of another relay if Redis was unavailable until the run's deadline.
         """
         try:
             async with asyncio.timeout(STARTED_SECONDS):

@@ -1,7 +1,7 @@
 """The counts of saved views that are counted by their lists: of a category, a search, closed conversations, or all.
 
 A process counts one view at a time, and all of an account at most once in PACE times the duration, which includes
-failed queries: they follow changes later than the counts of an inbox, which one query counts.
+queries that time out: they follow changes later than the counts of an inbox, which one query counts.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from hummdesk.core.background import end
 from hummdesk.core.errors import HummDeskError
 from hummdesk.storage import counts
 from hummdesk.storage.counts import ViewTotal
-from hummdesk.storage.database import Database
+from hummdesk.storage.database import Database, is_timeout
 
 log = logging.getLogger(__name__)
 
@@ -107,27 +107,37 @@ class ViewCounts:
             self._changed(account_id)
 
     async def _count(self, account_id: UUID, owners: frozenset[UUID]) -> Counted:
-        """A transaction for each view, so that none holds a connection for long; a view that fails is left out."""
+        """A transaction for each view, so that none holds a connection for long.
+
+        A view that takes too long is left out. While PostgreSQL is unavailable, the last counts stay.
+        """
         began = monotonic()
+        known = self._counted.get(account_id, Counted(owners=frozenset()))
         found, has_failed = {}, False
         try:
             async with self._database.account(account_id) as tx:
                 views = await counts.scanned_views(tx, owners=owners)
         except HummDeskError as error:
             _log_failure(account_id, error)
-            known = self._counted.get(account_id, Counted(owners=frozenset()))
-            return replace(known, seconds=monotonic() - began, has_failed=True)
+            return _kept(known, error, monotonic() - began)
         for view in views:
             try:
                 async with self._database.account(account_id) as tx:
                     total = await counts.of_view(tx, view)
             except HummDeskError as error:
                 _log_failure(account_id, error, view_id=view.id)
+                if not is_timeout(error):
+                    return replace(_kept(known, error, monotonic() - began), views=known.views | found)
                 has_failed = True
                 continue
             if total is not None:
                 found[view.id] = total
         return Counted(owners=owners, seconds=monotonic() - began, has_failed=has_failed, views=found)
+
+
+def _kept(known: Counted, error: HummDeskError, seconds: float) -> Counted:
+    """The last counts. Only the time of a slow query counts towards PACE, not that of an outage."""
+    return replace(known, seconds=seconds if is_timeout(error) else known.seconds, has_failed=True)
 
 
 def _log_failure(account_id: UUID, error: HummDeskError, **more: UUID) -> None:

@@ -379,6 +379,11 @@ def _is_of_a_statement(error: Exception) -> bool:
     return cause.sqlstate is not None and not _is_shutdown(cause)
 
 
+def is_timeout(error: Exception) -> bool:
+    """Whether PostgreSQL has ended a statement because it took too long, or waited too long for a lock."""
+    return isinstance(error.__cause__ or error, TIMEOUTS)
+
+
 def _is_shutdown(error: psycopg.Error) -> bool:
     """Whether PostgreSQL has ended the connection (error codes 57P01 to 57P05), which may still look open."""
     return (error.sqlstate or "").startswith("57P")

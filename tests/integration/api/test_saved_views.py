@@ -2,9 +2,11 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 import pytest
+from psycopg.errors import QueryCanceled
 
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.ids import new_id
@@ -207,14 +209,14 @@ async def test_count_of_a_view_beyond_the_limit_says_that_there_is_more(
     await client.receives("counts_changed", views=[{"viewId": view_id, "count": 2, "hasMore": True}])
 
 
-async def test_view_whose_query_fails_is_left_out_and_repeated_at_the_pace_of_all(
+async def test_view_whose_query_times_out_is_left_out_and_repeated_at_the_pace_of_all(
     agent: RestClient, account: Account, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of_view = counts.of_view
 
     async def fail_if_slow(tx: Transaction, view: SavedView) -> ViewTotal | None:
         if view.name == "Slow":
-            raise Unavailable
+            raise Unavailable from QueryCanceled()
         return await of_view(tx, view)
 
     monkeypatch.setattr(counts, "of_view", fail_if_slow)
@@ -226,6 +228,32 @@ async def test_view_whose_query_fails_is_left_out_and_repeated_at_the_pace_of_al
     assert list(await all_counts(client, 1)) == [closed]
     due = node.context.inbox_counts._views._due[account.id]
     assert due.when() - asyncio.get_running_loop().time() > 3600
+
+
+async def test_views_keep_their_counts_while_postgresql_is_unavailable_and_are_counted_soon_after(
+    agent: RestClient, account: Account, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await account.connect("agent")
+    closed = UUID((await agent.do("create_view", view("Closed", status="closed")))["id"])
+    assert list(await all_counts(client, 1)) == [str(closed)]
+    failed = asyncio.Event()
+
+    async def fail(_tx: Transaction, _view: SavedView) -> ViewTotal | None:
+        failed.set()
+        raise Unavailable
+
+    monkeypatch.setattr(counts, "of_view", fail)
+    monkeypatch.setattr(view_counts, "PACE", 0)
+    views = node.context.inbox_counts._views
+    await add_conversation(account, status="closed")
+    await agent.do("create_view", view("Other", status="closed"))
+    async with asyncio.timeout(20):
+        await failed.wait()
+        while not views._counted[account.id].has_failed:
+            await asyncio.sleep(0.01)
+    assert list(views.of(account.id)) == [closed]
+    due = views._due[account.id]
+    assert due.when() - asyncio.get_running_loop().time() <= view_counts.RETRY_SECONDS
 
 
 async def test_view_of_a_search_for_a_label_that_is_gone_is_not_counted(

@@ -47,7 +47,7 @@ export async function load(part: Part): Promise<void> {
   const loading = parts.get(part) ?? fetchTexts(language, part).then((found) => void Object.assign(texts, found));
   parts.set(part, loading);
   await loading.catch((failure) => {
-    parts.delete(part);
+    if (parts.get(part) === loading) parts.delete(part);
     throw failure;
   });
 }
