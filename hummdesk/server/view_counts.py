@@ -113,7 +113,8 @@ class ViewCounts:
         """
         began = monotonic()
         known = self._counted.get(account_id, Counted(owners=frozenset()))
-        found, has_failed = {}, False
+        found: dict[UUID, ViewTotal] = {}
+        has_failed = False
         try:
             async with self._database.account(account_id) as tx:
                 views = await counts.scanned_views(tx, owners=owners)
