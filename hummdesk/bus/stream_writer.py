@@ -100,6 +100,7 @@ class _Lane:
     inherits: bool = False
     """The shard was split from another one, whose marks count."""
     made_at: float = field(default_factory=monotonic)
+    """When this process learned of the shard, on the monotonic clock."""
 
     def put(self, item: _Item) -> None:
         self.queue.append(item)

@@ -1,9 +1,9 @@
 """The relay process: sends AI runs to the broker, ends expired runs, publishes overdue events, delivers webhooks,
 reopens snoozed conversations, and erases what is old.
 
-NOTIFY wakes it, and it looks by itself every `RELAY_SWEEP_SECONDS`, at most tables in one round trip. Its state is in
-PostgreSQL and Redis, so that any number of relays may run and any of them may be killed. While PostgreSQL or Redis is
-unavailable, it waits.
+NOTIFY wakes it, and it queries by itself every `RELAY_SWEEP_SECONDS`; most of these queries share a round trip. Its
+state is in PostgreSQL and Redis, so that any number of relays may run and any of them may be killed. While PostgreSQL
+or Redis is unavailable, it waits.
 """
 
 import asyncio

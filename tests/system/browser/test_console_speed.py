@@ -114,7 +114,9 @@ async def test_key_in_conversation_of_5000_messages_takes_less_than_a_frame(
     assert min(many) <= FRAME_MS, (few, many)
 
 
-async def test_first_load_shows_the_list_within_400_ms(chromium: Browser, long_account: DemoAccount) -> None:
+async def test_first_load_takes_less_than_400_ms_of_processor_time(
+    chromium: Browser, long_account: DemoAccount
+) -> None:
     """Processor time of the page's thread, with an empty cache."""
     taken = []
     for _ in range(ROUNDS):
