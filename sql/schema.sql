@@ -3112,6 +3112,10 @@ GRANT SELECT (account_id, change, at) ON feed_changes TO hummdesk_relay;
 GRANT SELECT, DELETE ON feed_events TO hummdesk_relay;
 GRANT SELECT ON feed_positions TO hummdesk_relay;
 
+-- The relay delivers no webhooks of disabled accounts, and sees of all accounts only which these are.
+GRANT SELECT (account_id, disabled_at) ON accounts TO hummdesk_relay;
+CREATE POLICY every_account_delivered ON accounts FOR SELECT TO hummdesk_relay USING (true);
+
 REVOKE ALL ON FUNCTION
     feed_messages(), feed_conversation_events(), feed_row(), feed_part(), feed_conversation(), feed_run(),
     number_changes(uuid, integer), sequence_feed(integer), sequence_feeds(uuid, integer)

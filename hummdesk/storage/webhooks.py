@@ -244,13 +244,13 @@ async def reencrypt(tx: Transaction, encryption: Encryption) -> int:
 
 
 async def renew(tx: Transaction, *, relay: UUID, lease_seconds: float) -> list[LeasedWebhook]:
-    """Renew the leases of a relay; return its webhooks that are enabled."""
+    """Renew the leases of a relay; return its webhooks that are enabled, also by their account."""
     rows = queries.renew(tx, relay=relay, lease_seconds=lease_seconds)
     return [LeasedWebhook.from_row(row) async for row in rows]
 
 
 async def take(tx: Transaction, *, relay: UUID, lease_seconds: float, limit: int) -> list[LeasedWebhook]:
-    """Lease webhooks with work that no other relay has."""
+    """Lease webhooks with work that no other relay has, but those of disabled accounts."""
     rows = queries.take(tx, relay=relay, lease_seconds=lease_seconds, limit=limit)
     return [LeasedWebhook.from_row(row) async for row in rows]
 

@@ -330,8 +330,8 @@ WHERE webhooks.account_id = current_account()
 RETURNING tested.number;
 
 -- name: backlog()^
--- Number of pending deliveries to enabled webhooks, the age of the oldest, and that of the oldest to a receiver that does
--- not fail.
+-- Number of pending deliveries to enabled webhooks of enabled accounts, the age of the oldest, and that of the oldest to a
+-- receiver that does not fail.
 SELECT
     count(*) AS pending,
     COALESCE(max(EXTRACT(epoch FROM clock_timestamp() - webhook_deliveries.created_at)), 0)::float8 AS oldest_seconds,
@@ -342,14 +342,16 @@ JOIN webhook_deliveries
   ON webhook_deliveries.account_id = webhooks.account_id
  AND webhook_deliveries.webhook_id = webhooks.id
  AND webhook_deliveries.status = 'pending'
-WHERE enabled;
+WHERE enabled
+  AND EXISTS (SELECT FROM accounts WHERE accounts.account_id = webhooks.account_id AND disabled_at IS NULL);
 
 -- name: failing()^
--- Number of enabled webhooks whose last attempt has failed.
+-- Number of enabled webhooks of enabled accounts whose last attempt has failed.
 SELECT count(*) AS number
 FROM webhooks
 WHERE enabled
-  AND failing_since IS NOT NULL;
+  AND failing_since IS NOT NULL
+  AND EXISTS (SELECT FROM accounts WHERE accounts.account_id = webhooks.account_id AND disabled_at IS NULL);
 
 -- name: prune(days, limit)^
 -- Delete deliveries that ended more than so many days ago, at most so many in all; return their number.

@@ -163,7 +163,7 @@ WHERE account_id = :account_id
 
 -- name: renew(relay, lease_seconds)
 -- Renew the leases of a relay of which less than two thirds are left, also expired ones that no other relay has; return
--- its webhooks that are enabled.
+-- its webhooks that are enabled, also by their account.
 WITH mine AS (
     SELECT
         account_id,
@@ -179,6 +179,7 @@ WITH mine AS (
     FROM webhooks
     WHERE leased_by = :relay
       AND enabled
+      AND EXISTS (SELECT FROM accounts WHERE accounts.account_id = webhooks.account_id AND disabled_at IS NULL)
 ), renewed AS (
     UPDATE webhooks
     SET lease_until = statement_timestamp() + make_interval(secs => :lease_seconds)
@@ -210,7 +211,7 @@ WHERE NOT is_due
    OR id IN (SELECT id FROM renewed);
 
 -- name: take(relay, lease_seconds, limit)
--- Lease webhooks with work that no other relay has.
+-- Lease webhooks with work that no other relay has, but those of disabled accounts.
 WITH free AS (
     SELECT account_id, id
     FROM webhooks
@@ -231,6 +232,7 @@ WITH free AS (
                 AND webhook_deliveries.status = 'pending'
           )
       )
+      AND EXISTS (SELECT FROM accounts WHERE accounts.account_id = webhooks.account_id AND disabled_at IS NULL)
     LIMIT :limit
     FOR UPDATE OF webhooks SKIP LOCKED
 )

@@ -80,6 +80,7 @@ class Relay:
 
     deliverer: Deliverer
     services: Services
+    slots: int
     failures: list[Exception] = field(default_factory=list)
     _leasing: Periodic | None = None
 
@@ -96,6 +97,12 @@ class Relay:
     def in_flight(self, hook: Hook) -> int:
         """The attempts of a webhook that are in progress."""
         return self.deliverer._sessions[hook.account.id, hook.id].in_flight
+
+    async def until_paused(self, hook: Hook) -> None:
+        """Wait until this relay delivers nothing to a webhook, and no attempt is in progress."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (hook.account.id, hook.id) in self.deliverer._sessions or self.services.slots.free < self.slots:
+                await asyncio.sleep(0.02)
 
     async def kill(self) -> None:
         """End without recording or releasing anything, as by SIGKILL."""
@@ -126,7 +133,7 @@ async def relay(
             sender=Sender(addresses.policy(SETTINGS), seconds=seconds),
             slots=Slots(slots),
         )
-        made = Relay(Deliverer(services, log_days=30, on_failure=failures.append), services, failures)
+        made = Relay(Deliverer(services, log_days=30, on_failure=failures.append), services, slots, failures)
         made.start()
         resources.push_async_callback(made.stop)
         yield made

@@ -457,6 +457,33 @@ async def test_enabled_webhook_continues_where_it_was_disabled(
     await receiver.until(lambda one: len(one.accepted) == 3)
 
 
+async def test_webhook_of_a_disabled_account_pauses_until_the_account_is_enabled(
+    account: Account, foreign: Account, receiver: Receiver, started: Relay
+) -> None:
+    made = await hook(account, receiver.url)
+    receiver.answer = status(500)
+    await say(account, account.conversation)
+    await numbered(account)
+    await receiver.until(lambda one: one.requests)
+    await account.execute("UPDATE accounts SET disabled_at = clock_timestamp() WHERE account_id = %(account)s")
+    await started.until_paused(made)
+    before = len(receiver.requests)
+    await say(account, account.conversation)
+    await numbered(account)
+    async with receiving() as other:
+        made_elsewhere = await hook(foreign, other.url)
+        await say(foreign, foreign.conversation)
+        await numbered(foreign)
+        await made_elsewhere.until("delivered")
+    assert len(receiver.requests) == before
+    async with started.services.database.all_accounts() as tx:
+        backlog = await webhook_deliveries.backlog(tx)
+    assert (backlog.pending, backlog.failing) == (0, 0)
+    receiver.answer = accept
+    await account.execute("UPDATE accounts SET disabled_at = NULL WHERE account_id = %(account)s")
+    await receiver.until(lambda one: len(one.accepted) == 2)
+
+
 async def test_retry_after_an_erasure_has_no_content(account: Account, receiver: Receiver, started: Relay) -> None:
     await hook(account, receiver.url)
     receiver.answer = status(500)

@@ -370,7 +370,7 @@ async def test_worker_sees_the_named_accounts_only(account: Any, foreign: Any, d
         ("hummdesk_relay", "INSERT INTO webhooks (account_id) VALUES (NULL)"),
         ("hummdesk_relay", "INSERT INTO outbox (account_id) VALUES (NULL)"),
         ("hummdesk_relay", "SELECT FROM messages"),
-        ("hummdesk_relay", "SELECT FROM accounts"),
+        ("hummdesk_relay", "SELECT name FROM accounts"),
         ("hummdesk_relay", "SELECT FROM users"),
         ("hummdesk_relay", "SELECT FROM ai_results"),
         ("hummdesk_relay", "SELECT answer FROM past_answers"),
