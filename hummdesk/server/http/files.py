@@ -11,7 +11,7 @@ import asyncio
 import base64
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from email.utils import format_datetime
 from functools import partial, wraps
@@ -47,11 +47,13 @@ FLUSH_SECONDS = 5.0
 """What has arrived is stored after this time at the latest, if it is worth an object."""
 FLUSH_BYTES = 65_536
 IDLE_SECONDS = 30.0
-"""A request that sends less than FLUSH_BYTES in this time ends with what it has sent. Its client continues."""
+"""A request that sends less than FLUSH_BYTES in this time, or in FLUSH_SECONDS while another one waits for its place,
+ends with what it has sent. Its client continues."""
 
 RECEIVING = 32
 """Requests of a process that send a file at the same time, each with an object in memory; others wait."""
 RECEIVING_PER_NETWORK = 8
+RECEIVING_PER_ACCOUNT = 16
 READING = 32
 """The same for those that read one."""
 READING_PER_NETWORK = 24
@@ -63,6 +65,8 @@ WAIT_SECONDS = 10.0
 WAITING = 256
 WAITING_PER_NETWORK = 64
 BUSY = "Too many files are being transferred; try again in a few seconds"
+PROCESS = "process"
+"""Stands for all transfers of the process, beside networks and accounts."""
 
 TUS = {"Tus-Resumable": VERSION, "Cache-Control": "no-store"}
 ALLOWED = (
@@ -88,55 +92,66 @@ Handler = Callable[..., Coroutine[Any, Any, Answer]]
 class Transfers:
     """Limits how many files are transferred at a time, so that their memory is bounded. Others wait for a while."""
 
-    def __init__(self, most: int, *, per_network: int, seconds: float = WAIT_SECONDS) -> None:
+    def __init__(
+        self, most: int, *, per_network: int, per_account: int | None = None, seconds: float = WAIT_SECONDS
+    ) -> None:
         self._most = most
         self._per_network = per_network
+        self._per_account = most if per_account is None else per_account
         self._seconds = seconds
-        self._networks: Counter[str] = Counter()
-        self._waiting: Counter[str] = Counter()
+        self._running: Counter[str | UUID] = Counter()
+        self._waiting: Counter[str | UUID] = Counter()
         self._freed = asyncio.Event()
 
     @asynccontextmanager
-    async def one(self, address: str) -> AsyncIterator[None]:
-        """Raise Unavailable if there are too many for too long, or too many wait."""
+    async def one(self, address: str, account_id: UUID | None = None) -> AsyncIterator[Callable[[], bool]]:
+        """Yield a function that returns whether another transfer waits for the place of this one.
+
+        Raise Unavailable if there are too many for too long, or too many wait.
+        """
         network = network_of(address)
-        if self._is_full(network):
-            await self._wait(network)
-        self._networks[network] += 1
+        limits: dict[str | UUID, int] = {PROCESS: self._most, network: self._per_network}
+        if account_id is not None:
+            limits[account_id] = self._per_account
+        if self._full(limits):
+            await self._wait(network, limits)
+        self._running.update(limits.keys())
         try:
-            yield
+            yield lambda: any(self._waiting[owner] for owner in self._full(limits))
         finally:
-            _decrease(self._networks, network)
+            _decrease(self._running, limits)
             self._freed.set()
             self._freed = asyncio.Event()
 
-    def _is_full(self, network: str) -> bool:
-        return self._networks.total() >= self._most or self._networks[network] >= self._per_network
+    def _full(self, limits: Mapping[str | UUID, int]) -> list[str | UUID]:
+        """The owners that have as many transfers as they may."""
+        return [owner for owner, most in limits.items() if self._running[owner] >= most]
 
-    async def _wait(self, network: str) -> None:
-        if self._waiting.total() >= WAITING or self._waiting[network] >= WAITING_PER_NETWORK:
+    async def _wait(self, network: str, limits: Mapping[str | UUID, int]) -> None:
+        if self._waiting[PROCESS] >= WAITING or self._waiting[network] >= WAITING_PER_NETWORK:
             raise Unavailable(BUSY)
-        self._waiting[network] += 1
+        self._waiting.update(limits.keys())
         try:
             async with asyncio.timeout(self._seconds):
-                while self._is_full(network):
+                while self._full(limits):
                     await self._freed.wait()
         except TimeoutError:
             raise Unavailable(BUSY) from None
         finally:
-            _decrease(self._waiting, network)
+            _decrease(self._waiting, limits)
 
 
-def _decrease(counted: Counter[str], network: str) -> None:
-    counted[network] -= 1
-    if not counted[network]:
-        del counted[network]
+def _decrease(counted: Counter[str | UUID], owners: Iterable[str | UUID]) -> None:
+    counted.subtract(owners)
+    for owner in owners:
+        if not counted[owner]:
+            del counted[owner]
 
 
 def blueprint(node: Node) -> Blueprint:
     routes = Blueprint("files")
     context = node.context
-    receiving = Transfers(RECEIVING, per_network=RECEIVING_PER_NETWORK)
+    receiving = Transfers(RECEIVING, per_network=RECEIVING_PER_NETWORK, per_account=RECEIVING_PER_ACCOUNT)
     reading = Transfers(READING, per_network=READING_PER_NETWORK)
     scaling = Transfers(SCALING, per_network=SCALING)
     one = FILE_PATH.format(id="<file_id:uuid>")
@@ -271,18 +286,21 @@ async def _append(
         raise PayloadTooLarge("The request has more bytes than the file")
     if not file.takes_more:
         raise Invalid("The upload was sent in too many small parts: begin it again, with larger ones")
-    async with receiving.one(request.client_ip):
-        received = await _receive(context, request, uploader, file)
+    async with receiving.one(request.client_ip, uploader.account_id) as is_awaited:
+        received = await _receive(context, request, uploader, file, is_awaited)
     if received == file.size:
         await files.of_uploader(context, uploader, file_id)
     expiry = _expiry(file) if file.received else {}  # the first bytes have moved it
     return empty(headers={"Upload-Offset": str(received)} | expiry)
 
 
-async def _receive(context: ServerContext, request: Request[Any, Any], uploader: Person, file: File) -> int:
+async def _receive(
+    context: ServerContext, request: Request[Any, Any], uploader: Person, file: File, is_awaited: Callable[[], bool]
+) -> int:
     """Store the body in objects as it arrives; return how many bytes of the file are stored.
 
-    A request that is cut loses what has arrived since the last object. One that has stalled ends without an error.
+    A request that is cut loses what has arrived since the last object. One that has stalled, or is slow while another
+    one waits for its place, ends without an error.
     """
     loop = asyncio.get_running_loop()
     stored, arrived, flushed_at = file.received, bytearray(), loop.time()
@@ -298,12 +316,12 @@ async def _receive(context: ServerContext, request: Request[Any, Any], uploader:
             del arrived[: len(content)]
         flushed_at = loop.time()
 
-    while (data := await _next(request)) is not None:
+    while (data := await _next(request, is_awaited)) is not None:
         if stored + len(arrived) + len(data) > file.size:
             raise PayloadTooLarge("The request has more bytes than the file")
         arrived += data
         since = loop.time() - flushed_at
-        is_slow = since >= IDLE_SECONDS and len(arrived) < FLUSH_BYTES
+        is_slow = len(arrived) < FLUSH_BYTES and since >= (FLUSH_SECONDS if is_awaited() else IDLE_SECONDS)
         if len(arrived) >= CHUNK_BYTES or is_slow or (since >= FLUSH_SECONDS and len(arrived) >= FLUSH_BYTES):
             await flush()
         if is_slow:
@@ -312,15 +330,20 @@ async def _receive(context: ServerContext, request: Request[Any, Any], uploader:
     return stored
 
 
-async def _next(request: Request[Any, Any]) -> bytes | None:
-    """The next bytes of a body; None at its end, or if none arrive for IDLE_SECONDS."""
+async def _next(request: Request[Any, Any], is_awaited: Callable[[], bool]) -> bytes | None:
+    """The next bytes of a body; None at its end, or if none arrive for as long as the request may stall."""
     stream: Any = request.stream
+    reading: asyncio.Future[bytes | None] = asyncio.ensure_future(stream.read())
     try:
-        async with asyncio.timeout(IDLE_SECONDS):
-            data: bytes | None = await stream.read()
-            return data
-    except TimeoutError:
-        return None
+        for _ in range(round(IDLE_SECONDS / FLUSH_SECONDS)):
+            await asyncio.wait([reading], timeout=FLUSH_SECONDS)
+            if reading.done():
+                return reading.result()
+            if is_awaited():
+                break
+    finally:
+        reading.cancel()
+    return None
 
 
 async def _read(context: ServerContext, request: Request[Any, Any], file_id: UUID) -> HTTPResponse:

@@ -23,6 +23,7 @@ from hummdesk.core.ids import new_id
 from hummdesk.core.models import Person
 from hummdesk.operator import account as operator_account
 from hummdesk.server.actions import files as actions
+from hummdesk.server.http import files as transfers
 from hummdesk.server.node import Node
 from hummdesk.storage import files
 from hummdesk.storage.file_store import CHUNK_BYTES
@@ -537,6 +538,36 @@ async def test_upload_in_too_many_small_parts_is_refused(agent: Uploader, monkey
     monkeypatch.setattr(files, "SMALL_OBJECTS", 2)
     path = (await agent.begins(10)).headers["Location"]
     assert [(await agent.continues(path, b"1", offset)).status for offset in range(3)] == [204, 204, 422]
+
+
+async def test_slow_uploads_end_for_one_that_waits(
+    session: aiohttp.ClientSession, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive, entered = transfers._receive, asyncio.Semaphore(0)
+
+    async def receive_and_report(*arguments: Any) -> int:
+        entered.release()
+        return await receive(*arguments)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"1"
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(transfers, "FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr(transfers, "_receive", receive_and_report)
+    people = [Uploader(session, account, name) for name in ("agent", "colleague", "customer")]
+    begun = [(one, (await one.begins(10)).headers["Location"]) for one in people for _ in range(3)]
+    slow_ones = [asyncio.ensure_future(one.continues(path, slow(), 0)) for one, path in begun[1:]]
+    assert len(slow_ones) == transfers.RECEIVING_PER_NETWORK
+    for _ in slow_ones:
+        await entered.acquire()
+    uploader, path = begun[0]
+    assert (await uploader.continues(path, b"1234567890", 0)).headers["Upload-Offset"] == "10"
+    ended = await next(asyncio.as_completed(slow_ones))
+    assert (ended.status, ended.headers["Upload-Offset"]) == (204, "1")
+    for one in slow_ones:
+        one.cancel()
+    await asyncio.gather(*slow_ones, return_exceptions=True)
 
 
 async def test_requests_of_a_person_count_as_rest_requests(

@@ -8,6 +8,7 @@ from marshmallow import ValidationError
 
 from hummdesk.contract.fields import AttachmentUrl
 from hummdesk.core.errors import Invalid, Unavailable
+from hummdesk.core.ids import new_id
 from hummdesk.server.actions.files import MAX_NAME, clean_name, own_files
 from hummdesk.server.http import files as transfer_limits
 from hummdesk.server.http.files import Transfers
@@ -66,6 +67,29 @@ async def test_transfer_waits_for_another_one_of_its_network_to_end() -> None:
         await asyncio.sleep(0)
         assert not waiting.done()
     await waiting
+
+
+async def test_transfers_of_an_account_are_limited_in_all_networks() -> None:
+    account, other = new_id(), new_id()
+    transfers = Transfers(3, per_network=2, per_account=2, seconds=0)
+    async with transfers.one("192.0.2.1", account), transfers.one("198.51.100.1", account):
+        with pytest.raises(Unavailable):
+            await transfers.one("203.0.113.1", account).__aenter__()
+        async with transfers.one("203.0.113.1", other):
+            pass
+
+
+async def test_only_transfers_whose_place_would_help_are_awaited() -> None:
+    account, other = new_id(), new_id()
+    transfers = Transfers(3, per_network=1, per_account=3, seconds=60)
+    async with transfers.one("192.0.2.1", account) as first, transfers.one("198.51.100.1", other) as second:
+        waiting = asyncio.ensure_future(transfers.one("192.0.2.1", other).__aenter__())
+        await asyncio.sleep(0)
+        assert (first(), second()) == (True, False), "of the network that has all its places"
+        async with transfers.one("203.0.113.1", other) as third:
+            assert (first(), second(), third()) == (True, True, True), "the process has no place left"
+    await waiting
+    assert not second()
 
 
 async def test_transfers_that_wait_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
