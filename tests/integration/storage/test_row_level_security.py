@@ -1,6 +1,8 @@
 """Promise 4: an account sees no row and no count of another."""
 
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,6 +13,8 @@ from hummdesk.storage.database import Database
 from hummdesk.storage.personal_data import TABLES
 
 pytestmark = pytest.mark.usefixtures("account")
+
+ROOT = Path(__file__).parents[3]
 
 TENANT_TABLES = """
     SELECT
@@ -131,6 +135,19 @@ async def test_functions_of_the_feed_belong_to_its_role_and_qualify_their_names(
         assert "=X/" not in privileges.replace("hummdesk_app=X/", "").replace("hummdesk_relay=X/", "").replace(
             "hummdesk_feed=X/", ""
         ).replace("hummdesk_operator=X/", ""), name
+
+
+async def test_documented_functions_with_the_rights_of_their_owner_are_those_of_the_schema(account: Any) -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    table = page.partition("| owner | functions | effect |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if "`" in line]
+    documented = [(owner.strip(" `"), name) for owner, names in rows for name in re.findall(r"`(\w+)`", names)]
+    functions = await account.execute(
+        "SELECT CASE WHEN proowner = relowner THEN 'owner of the database' ELSE pg_get_userbyid(proowner) END, proname "
+        "FROM pg_proc, pg_class WHERE prosecdef AND pronamespace = 'public'::regnamespace "
+        "AND pg_class.oid = 'public.accounts'::regclass"
+    )
+    assert sorted(documented) == sorted(functions)
 
 
 async def test_transaction_without_account_sees_no_row(account: Any, pool_of_one: Database) -> None:
