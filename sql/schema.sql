@@ -585,6 +585,8 @@ CREATE TABLE conversations (
     continued_in uuid,                                          -- another conversation of the contact, which receives the
                                                                 -- contact's messages: a follow-up, or it was merged
     continuation_of uuid,                                       -- the conversation that this follow-up continues
+    continued_before uuid[],                                    -- what it was continued in until it was reopened: repeats
+                                                                -- of messages are found there
     CONSTRAINT conversations_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT conversations_contact_fkey FOREIGN KEY (account_id, contact_id) REFERENCES contacts (account_id, id),
     CONSTRAINT conversations_assigned_to_fkey FOREIGN KEY (account_id, assigned_to)
@@ -756,6 +758,7 @@ CREATE FUNCTION end_continuation() RETURNS trigger
     LANGUAGE plpgsql
 AS $$
 BEGIN
+    NEW.continued_before := array_remove(OLD.continued_before, OLD.continued_in) || OLD.continued_in;
     NEW.continued_in := NULL;
     RETURN NEW;
 END
@@ -3236,7 +3239,8 @@ CREATE POLICY changed_by_eraser ON file_deletions FOR UPDATE TO hummdesk_eraser 
 CREATE POLICY done_by_eraser ON file_deletions FOR DELETE TO hummdesk_eraser USING (true);
 GRANT INSERT, UPDATE (due_at, attempts, deleted_at) ON file_deletions TO hummdesk_eraser;
 
-GRANT SELECT (erased_at, waiting_since, assigned_to, assigned_team, continued_in), UPDATE (waiting_since)
+GRANT SELECT (erased_at, waiting_since, assigned_to, assigned_team, continued_in, continued_before),
+    UPDATE (waiting_since)
     ON conversations TO hummdesk_writer;
 GRANT UPDATE (waiting_since) ON conversations TO hummdesk_app;
 

@@ -1,7 +1,7 @@
 """Conversations that are continued in another one of the same customer: follow-ups, and merges.
 
-The messages of a customer to a conversation that has `continued_in` go to that one. It is set until the conversation is
-reopened. No message is moved.
+The messages of a customer to a conversation that has `continued_in` go to that one, until the conversation is reopened;
+then it is in `continued_before`, so that a message that is sent again is found there. No message is moved.
 """
 
 from dataclasses import dataclass
@@ -36,11 +36,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """The conversations that a customer's message passes, the one that receives it last."""
+    """The conversation that receives a customer's message."""
 
-    passed: list[UUID]
+    conversation_id: UUID
     is_over: bool
-    """The last one was closed for so long that the message opens a follow-up."""
+    """It was closed for so long that the message opens a follow-up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,25 +55,24 @@ async def follow(tx: Transaction, *, contact: Person, conversation_id: UUID, sec
 
     Raises NotFound.
     """
-    passed: list[UUID] = []
     for _ in range(ATTEMPTS):
-        found = await passed_from(tx, contact=contact, conversation_id=conversation_id)
-        if not found:
+        rows = queries.passed(tx, conversation_id=conversation_id, contact_id=contact.id, limit=PASSED)
+        passed: list[UUID] = [row["id"] async for row in rows]
+        if not passed:
             raise NotFound
-        passed += found
         # The others are not locked: a merge in the opposite order could wait for one of them.
         row = await queries.lock(tx, conversation_id=passed[-1], contact_id=contact.id, seconds=seconds)
         if row is None:
             raise NotFound
         if row["continued_in"] is None:
-            return Followed(passed=passed, is_over=row["is_over"])
+            return Followed(conversation_id=passed[-1], is_over=row["is_over"])
         conversation_id = row["continued_in"]
     raise Unavailable
 
 
-async def passed_from(tx: Transaction, *, contact: Person, conversation_id: UUID) -> list[UUID]:
-    """The next conversations that a message of a contact to one of them passes, without a lock."""
-    rows = queries.passed(tx, conversation_id=conversation_id, contact_id=contact.id, limit=PASSED)
+async def reached(tx: Transaction, *, contact: Person, conversation_id: UUID) -> list[UUID]:
+    """The conversations of a contact that receive the messages to one of them, or did before one was reopened."""
+    rows = queries.reached(tx, conversation_id=conversation_id, contact_id=contact.id)
     return [row["id"] async for row in rows]
 
 

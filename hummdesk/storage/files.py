@@ -230,11 +230,11 @@ async def attach(
 ) -> dict[UUID, Attached]:
     """Attach files of these persons to a message; return those that are ready, by id.
 
-    The files of a repeated message may be in the conversation that continues its own, see `move`.
+    The files of a repeated message may be in the conversation that continues its own, or did, see `move`.
     """
     conversation_ids = [conversation_id]
     for contact in (one for one in uploaders if not one.is_staff):
-        conversation_ids += await continuations.passed_from(tx, contact=contact, conversation_id=conversation_id)
+        conversation_ids += await continuations.reached(tx, contact=contact, conversation_id=conversation_id)
     rows = queries.attach(
         tx,
         ids=list(ids),

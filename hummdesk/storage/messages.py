@@ -115,8 +115,10 @@ class Outgoing:
     item: bytes
 
     @classmethod
-    def of(cls, sender: Person, message: NewMessage) -> "Outgoing":
-        """Raises Invalid for values that JSON cannot hold: half of a surrogate pair, a number beyond 64 bits.
+    def of(cls, sender: Person, message: NewMessage, *, is_first: bool = False) -> "Outgoing":
+        """`is_first`: it is no repeat of a message in another conversation.
+
+        Raises Invalid for values that JSON cannot hold: half of a surrogate pair, a number beyond 64 bits.
 
         Raises Invalid for an automatic reply without `based_on_seq`, and PayloadTooLarge for a message over
         MAX_MESSAGE_BYTES.
@@ -144,6 +146,8 @@ class Outgoing:
             "run_id": new_id() if message.needs_ai else None,
             "follow_up_seconds": message.follow_up_seconds,
         }
+        if is_first:
+            item["is_first"] = True
         if message.sent_by_key is not None:
             item |= {"key_id": message.sent_by_key, "key_event_id": new_id()}
         try:
@@ -381,21 +385,22 @@ async def _conflict(tx: Transaction, outgoing: Outgoing) -> Conflict:
 
 
 async def _send_to_target(tx: Transaction, outgoing: Outgoing) -> Sent:
-    """Store the message of a customer in the conversation that continues the one it was sent to.
+    """Store the message of a customer in the conversation that continues the one it was sent to, or did before.
 
-    A repeated send is found in all conversations on the way: the first one may have gone less far.
+    A repeated send is found in all conversations on the way: the first one may have gone less far, or elsewhere.
     """
     message, contact = outgoing.message, outgoing.sender
     followed = await continuations.follow(
         tx, contact=contact, conversation_id=message.conversation_id, seconds=message.follow_up_seconds
     )
-    first = await _sent_before(tx, outgoing, followed.passed)
+    reached = await continuations.reached(tx, contact=contact, conversation_id=message.conversation_id)
+    first = await _sent_before(tx, outgoing, reached)
     if first is not None:
         return first
-    target = Target(conversation_id=followed.passed[-1])
+    target = Target(conversation_id=followed.conversation_id)
     if followed.is_over:
         target = await continuations.start(tx, contact=contact, conversation_id=target.conversation_id)
-    there = Outgoing.of(contact, replace(message, conversation_id=target.conversation_id))
+    there = Outgoing.of(contact, replace(message, conversation_id=target.conversation_id), is_first=True)
     sent = replace(await send_locked(tx, there), target=target)
     if message.file_ids:
         await files.move(tx, message.file_ids, target.conversation_id)

@@ -19,6 +19,24 @@ FROM passed
 WHERE contact_id = :contact_id
 ORDER BY position;
 
+-- name: reached(conversation_id, contact_id)
+-- The conversations of a contact that receive the messages to one of them, or did before one on the way was reopened.
+WITH RECURSIVE reached AS (
+    SELECT id, contact_id, continued_in, continued_before
+    FROM conversations
+    WHERE account_id = current_account()
+      AND id = :conversation_id
+    UNION
+    SELECT conversations.id, conversations.contact_id, conversations.continued_in, conversations.continued_before
+    FROM reached
+    JOIN conversations
+      ON conversations.account_id = current_account()
+     AND conversations.id = ANY(reached.continued_before || reached.continued_in)
+)
+SELECT id
+FROM reached
+WHERE contact_id = :contact_id;
+
 -- name: lock(conversation_id, contact_id, seconds)^
 -- Lock a conversation of a contact until the transaction ends; return where the contact's messages go, and whether it was
 -- closed and unchanged for so long that it is not reopened (seconds NULL: never).

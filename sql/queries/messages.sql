@@ -43,7 +43,8 @@ WITH item AS MATERIALIZED (
             run_id uuid,
             key_id uuid,
             key_event_id uuid,
-            follow_up_seconds double precision
+            follow_up_seconds double precision,
+            is_first boolean
         )
     ) WITH ORDINALITY AS item (
         account_id,
@@ -66,6 +67,7 @@ WITH item AS MATERIALIZED (
         key_id,
         key_event_id,
         follow_up_seconds,
+        is_first,
         position
     )
 ), judged AS (
@@ -96,6 +98,7 @@ WITH item AS MATERIALIZED (
             WHEN item.sender_type = 'customer'
                 AND (
                     locked.continued_in IS NOT NULL
+                    OR locked.continued_before IS NOT NULL AND item.client_message_id IS NOT NULL AND item.is_first IS NULL
                     OR locked.status = 'closed'
                     AND locked.updated_at < statement_timestamp() - make_interval(secs => item.follow_up_seconds)
                 ) THEN 'continued'
@@ -152,7 +155,8 @@ WITH item AS MATERIALIZED (
             last_seq,
             updated_at,
             erased_at,
-            continued_in
+            continued_in,
+            continued_before
         FROM conversations
         WHERE conversations.account_id = item.account_id
           AND conversations.id = item.conversation_id

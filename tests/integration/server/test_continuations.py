@@ -154,6 +154,35 @@ async def test_reopened_conversation_receives_its_messages_again(account: Accoun
     assert "continuedIn" not in joined["conversation"]
 
 
+@pytest.mark.parametrize("way", ["follow-up", "merge"])
+async def test_message_repeated_after_its_conversation_was_reopened_is_stored_once(account: Account, way: str) -> None:
+    agent, customer = await account.connect("agent"), await account.connect("customer")
+    conversation = {"conversationId": str(account.conversation)}
+    if way == "merge":
+        target = await second_conversation(account, customer)
+        await agent.do("merge_conversation", conversation | {"intoConversationId": target})
+    else:
+        await close(account, agent, ago=FOR_LONG)
+    sent = await send(customer, account.conversation, "Hello?", clientMessageId="m1")
+    continued_in = sent["conversationId"]
+    await agent.do("update_conversation_status", conversation | {"status": "open"})
+    assert await send(customer, account.conversation, "Hello?", clientMessageId="m1") == sent
+    new = await send(customer, account.conversation, "Another", clientMessageId="m2")
+    assert new["conversationId"] == str(account.conversation)
+    assert await send(customer, account.conversation, "Another", clientMessageId="m2") == new
+    last = await second_conversation(account, customer)
+    await agent.do("merge_conversation", conversation | {"intoConversationId": last})
+    assert await send(customer, account.conversation, "Hello?", clientMessageId="m1") == sent
+    await agent.do("update_conversation_status", conversation | {"status": "open"})
+    await agent.do("merge_conversation", {"conversationId": continued_in, "intoConversationId": last})
+    sent_there = await send(customer, continued_in, "There", clientMessageId="m3")
+    assert sent_there["conversationId"] == last
+    assert await send(customer, account.conversation, "There", clientMessageId="m3") == sent_there
+    assert await contents(agent, account.conversation) == ["Another"]
+    assert await contents(agent, continued_in) == ["Hello?"]
+    assert await contents(agent, last) == ["There"]
+
+
 async def test_merged_conversation_carries_the_customer_to_the_other_one(account: Account) -> None:
     agent, customer = await account.connect("agent"), await account.connect("customer", joins=True)
     await send(customer, account.conversation, "First")

@@ -377,6 +377,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
         300,  # all that wait
     ),
     ("continuations.passed", {"conversation_id": md5("2conversation1"), "contact_id": CONTACT, "limit": 1000}, 2),
+    ("continuations.reached", {"conversation_id": md5("2conversation1"), "contact_id": CONTACT}, 2),
     ("continuations.lock", {"conversation_id": md5("2conversation1"), "contact_id": CONTACT, "seconds": 60.0}, 2),
     ("continuations.start", IN_BUSY | {"id": new_id(), "created_event_id": new_id(), **EVENT}, 3),
     ("continuations.lock_for_merge", IN_BUSY, 2),
