@@ -321,7 +321,7 @@ CREATE TABLE sign_in_links (
     user_id uuid NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     expires_at timestamptz NOT NULL,
-    used_at timestamptz,
+    used_at timestamptz,                                        -- or replaced
     CONSTRAINT sign_in_links_pkey PRIMARY KEY (account_id, secret_hash),
     CONSTRAINT sign_in_links_user_fkey FOREIGN KEY (account_id, user_id)
         REFERENCES users (account_id, id) ON DELETE CASCADE
@@ -2406,8 +2406,7 @@ CREATE POLICY own_account ON sign_in_links TO hummdesk_app USING (account_id = c
 CREATE POLICY every_account ON sign_in_links TO hummdesk_operator USING (true);
 CREATE POLICY expired_deleted_by_eraser ON sign_in_links FOR DELETE TO hummdesk_eraser
     USING (expires_at < clock_timestamp());
-GRANT SELECT, INSERT, UPDATE (used_at) ON sign_in_links TO hummdesk_app;
-GRANT SELECT, INSERT ON sign_in_links TO hummdesk_operator;
+GRANT SELECT, INSERT, UPDATE (used_at) ON sign_in_links TO hummdesk_app, hummdesk_operator;
 
 ALTER TABLE staff_sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE staff_sessions FORCE ROW LEVEL SECURITY;

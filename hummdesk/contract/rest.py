@@ -203,7 +203,8 @@ ROUTES: dict[str, Route] = {
             name="create_sign_in_link",
             method="POST",
             path="/users/{id}/sign-in-links",
-            summary="Create a link with which a user signs in once, within 24 hours. It is in this answer only.",
+            summary="Create a link with which a user signs in once, within 24 hours. It replaces earlier ones, and is "
+            "in this answer only.",
             roles=ADMIN,
             answer=users.SignInLink(),
             status=201,

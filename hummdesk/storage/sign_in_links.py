@@ -21,7 +21,7 @@ async def create_link(
 ) -> str:
     """Add a link of an active user of the transaction's account; return its secret, of which the hash is stored.
 
-    Raises NotFound.
+    The user's earlier links can no longer be used. Raises NotFound.
     """
     secret = secrets.token_bytes(SECRET_BYTES)
     row = await queries.add(tx, user_id=user_id, secret_hash=hash_of(secret), seconds=seconds)
@@ -37,7 +37,7 @@ def url_of(settings: Settings, secret: str) -> str:
 
 
 async def redeem(tx: Transaction, secret: AccountSecret) -> UUID | None:
-    """Use up a link and return its user; None if it is unknown, used or expired, or the user disabled."""
+    """Use up a link and return its user; None if it is unknown, used, replaced or expired, or the user disabled."""
     row = await queries.redeem(tx, secret_hash=secret.hash)
     user_id: UUID | None = row and row["user_id"]
     return user_id

@@ -1,5 +1,12 @@
 -- name: add(user_id, secret_hash, seconds)^
--- Add a link of an active user; return its account; no row for any other user.
+-- Add a link of an active user, which replaces the user's other ones; return its account; no row for any other user.
+WITH replaced AS (
+    UPDATE sign_in_links
+    SET used_at = clock_timestamp()
+    WHERE account_id = current_account()
+      AND user_id = :user_id
+      AND used_at IS NULL
+)
 INSERT INTO sign_in_links (account_id, secret_hash, user_id, expires_at)
 SELECT account_id, :secret_hash, id, clock_timestamp() + make_interval(secs => :seconds)
 FROM users
@@ -9,8 +16,8 @@ WHERE account_id = current_account()
 RETURNING account_id;
 
 -- name: redeem(secret_hash)^
--- Use a link, once; return its user, or no row if it is unknown, used or expired, or its user or
--- account disabled.
+-- Use a link, once; return its user, or no row if it is unknown, used, replaced or expired, or its user or account
+-- disabled.
 UPDATE sign_in_links
 SET used_at = clock_timestamp()
 FROM users

@@ -32,7 +32,7 @@ TOKEN_SECONDS = 900
 MAX_BODY_BYTES = 4096
 
 STATUSES = {"FORBIDDEN": 403, "NOT_FOUND": 404, "RATE_LIMITED": 429, "UNAUTHORIZED": 401, "UNAVAILABLE": 503}
-LINK_REFUSED = "This link was used already, has expired, or is incomplete. Ask for a new one."
+LINK_REFUSED = "This link was used already, has expired, was replaced, or is incomplete. Ask for a new one."
 
 Handler = Callable[[Request[Any, Any]], Awaitable[HTTPResponse]]
 

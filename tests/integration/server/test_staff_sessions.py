@@ -238,8 +238,8 @@ async def test_second_sign_in_of_a_browser_ends_its_first_session(
 
 
 async def test_disabled_user_is_out_and_cannot_sign_in(context: Any, account: Account, browser: Browser) -> None:
-    secret = await link(context, account)
     await browser.opens(await link(context, account))
+    secret = await link(context, account)
     client = await socket(account, await browser.token())
     await account.execute("UPDATE users SET active = false WHERE id = %(id)s", id=account.people["agent"].id)
     await client.receives("authentication_error", code="UNAUTHORIZED")

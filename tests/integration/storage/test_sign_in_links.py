@@ -52,8 +52,20 @@ async def test_expired_unknown_and_foreign_links_are_refused(account: Account, f
     assert await redeem(foreign, secret) is None
     assert await redeem(account, AccountSecret.new(account.id)) is None
     assert await redeem(account, await link(account, seconds=0)) is None
+    secret = await link(account)
     await account.execute("UPDATE users SET active = false WHERE account_id = %(account)s")
     assert await redeem(account, secret) is None
+
+
+async def test_new_link_replaces_the_earlier_ones_of_its_user(account: Account) -> None:
+    first = await link(account)
+    async with account.tx() as tx:
+        of_another = AccountSecret.parsed(await sign_in_links.create_link(tx, account.admin.id))
+    second = await link(account)
+    assert of_another is not None
+    assert await redeem(account, first) is None
+    assert await redeem(account, of_another) == account.admin.id
+    assert await redeem(account, second) == account.agent.id
 
 
 async def test_link_of_an_unknown_disabled_or_foreign_user_is_not_created(account: Account, foreign: Account) -> None:

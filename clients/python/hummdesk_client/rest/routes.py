@@ -1511,7 +1511,7 @@ class Routes(ABC):
         return found
 
     async def create_sign_in_link(self, id: str, **options: Unpack[CallOptions]) -> SignInLink:
-        """Create a link with which a user signs in once, within 24 hours. It is in this answer only."""
+        """Create a link with which a user signs in once, within 24 hours. It replaces earlier ones, and is in this answer only."""
         found: SignInLink = await self._call("POST", f"/users/{quoted(id)}/sign-in-links", options)
         return found
 

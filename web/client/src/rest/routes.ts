@@ -1400,7 +1400,7 @@ export abstract class Routes {
     return this.call("POST", path`/users/${id}/enable`, options);
   }
 
-  /** Create a link with which a user signs in once, within 24 hours. It is in this answer only. */
+  /** Create a link with which a user signs in once, within 24 hours. It replaces earlier ones, and is in this answer only. */
   createSignInLink(id: string, options?: CallOptions): Promise<SignInLink> {
     return this.call("POST", path`/users/${id}/sign-in-links`, options);
   }
