@@ -262,8 +262,8 @@ class LabelConversation(OfConversation):
 class UpdateConversations(Payload):
     """A change of several conversations, each as if it were requested alone. `assignedTo` null unassigns.
 
-    `snoozedUntil` makes them pending until then, null until the customer writes. `addLabels` are put on each, and
-    `removeLabels` are taken off it.
+    `snoozedUntil` makes them pending until then, null until the customer writes; closed ones only together with
+    `status` pending. `addLabels` are put on each, and `removeLabels` are taken off it.
     """
 
     conversationIds = BoundedList(Id(), least=1, most=MAX_UPDATED, required=True)

@@ -274,15 +274,15 @@ async def _update(
 ) -> tuple[list[LoggedChange], Sent | None]:
     sent: Sent | None = None
     found: list[LoggedChange | None] = []
+    status, priority = changes.get("status", before.status), changes.get("priority", before.priority)
+    if status != before.status and ("snoozedUntil" not in changes or before.status == "closed"):
+        change = {"status": status, "reason": changes.get("reason")}
+        changed = await conversations.change_status(tx, actor=actor, conversation_id=before.id, **change)
+        found += await moves.logged(tx, [(before.id, changed.event_id)])
     if "snoozedUntil" in changes:
         snooze = {"until": changes["snoozedUntil"], "reason": changes.get("reason")}
         snoozed = await snoozes.snooze(tx, actor=actor, conversation_id=before.id, **snooze)
         found += await moves.logged(tx, [(before.id, snoozed.event_id)])
-    status, priority = changes.get("status", before.status), changes.get("priority", before.priority)
-    if status != before.status and "snoozedUntil" not in changes:
-        change = {"status": status, "reason": changes.get("reason")}
-        changed = await conversations.change_status(tx, actor=actor, conversation_id=before.id, **change)
-        found += await moves.logged(tx, [(before.id, changed.event_id)])
     if changes.keys() & MOVES:
         moved, sent = await assignments.reassign(tx, actor, before, changes, note)
         found.append(moved)

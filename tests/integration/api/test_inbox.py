@@ -111,6 +111,17 @@ async def test_conversation_is_snoozed_over_rest(admin: Any, account: Account) -
     await admin.refused("update_conversation", past, id=account.conversation, status=422)
 
 
+async def test_closed_conversation_is_snoozed_only_with_the_status_pending(admin: Any, account: Account) -> None:
+    until = wire_time(datetime.now(UTC) + timedelta(hours=3))
+    await admin.do("update_conversation", {"status": "closed"}, id=account.conversation)
+    await admin.refused("update_conversation", {"snoozedUntil": until}, id=account.conversation, status=409)
+    for snoozed_until in (until, None):
+        change = {"status": "pending", "snoozedUntil": snoozed_until, "reason": "Call back"}
+        changed = await admin.do("update_conversation", change, id=account.conversation)
+        assert (changed["status"], changed.get("snoozedUntil")) == ("pending", snoozed_until)
+        await admin.do("update_conversation", {"status": "closed"}, id=account.conversation)
+
+
 async def test_list_by_waiting_begins_with_the_customer_who_waits_longest_and_ends_with_the_last_page(
     admin: Any, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

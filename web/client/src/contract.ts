@@ -645,7 +645,7 @@ export interface MergeConversation {
   intoConversationId: string;
 }
 
-/** A change of several conversations, each as if it were requested alone. `assignedTo` null unassigns. `snoozedUntil` makes them pending until then, null until the customer writes. `addLabels` are put on each, and `removeLabels` are taken off it. */
+/** A change of several conversations, each as if it were requested alone. `assignedTo` null unassigns. `snoozedUntil` makes them pending until then, null until the customer writes; closed ones only together with `status` pending. `addLabels` are put on each, and `removeLabels` are taken off it. */
 export interface UpdateConversations {
   conversationIds: Array<string>;
   status?: "open" | "pending" | "closed";

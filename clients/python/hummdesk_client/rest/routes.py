@@ -1158,7 +1158,7 @@ class StartedConversation(TypedDict):
 
 
 class ConversationChange(TypedDict):
-    """What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given. An agent and a team that are given together must belong together. A team that is not given remains if the agent is a member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team. `note` becomes a private message, and requires one of them. `labelIds` replace the previous ones. `snoozedUntil` makes the conversation pending until then, null until the customer writes."""
+    """What is given is changed. `assignedTo` null unassigns, and removes the team unless `teamId` is given. An agent and a team that are given together must belong together. A team that is not given remains if the agent is a member. `teamId` alone keeps an agent who is a member, and else moves the conversation to the queue of the team. `note` becomes a private message, and requires one of them. `labelIds` replace the previous ones. `snoozedUntil` makes the conversation pending until then, null until the customer writes; a closed one only together with `status` pending."""
 
     status: NotRequired[Literal["open", "pending", "closed"]]
     priority: NotRequired[Literal["low", "medium", "high", "urgent"]]

@@ -704,7 +704,7 @@ class MergeConversation(TypedDict):
 
 
 class UpdateConversations(TypedDict):
-    """A change of several conversations, each as if it were requested alone. `assignedTo` null unassigns. `snoozedUntil` makes them pending until then, null until the customer writes. `addLabels` are put on each, and `removeLabels` are taken off it."""
+    """A change of several conversations, each as if it were requested alone. `assignedTo` null unassigns. `snoozedUntil` makes them pending until then, null until the customer writes; closed ones only together with `status` pending. `addLabels` are put on each, and `removeLabels` are taken off it."""
 
     conversationIds: list[str]
     status: NotRequired[Literal["open", "pending", "closed"]]
