@@ -126,8 +126,8 @@ class RateLimits:
     async def require_sign_in(self, address: str) -> None:
         await self._require(Charge(self._sign_ins, network_of(address)))
 
-    async def require_session(self, subject: str) -> None:
-        """Count a CONNECT to the namespace: one connection may send many of them."""
+    async def require_address(self, subject: str) -> None:
+        """Count what names no person yet: a CONNECT, a REST request before its token is verified, a read of a file."""
         await self._require(Charge(self._address_events, subject))
 
     async def require_request(self, bucket: TokenBucket, subject: str, cost: float) -> None:

@@ -85,7 +85,7 @@ async def _answer(
 
 async def authenticated(context: ServerContext, request: Request[Any, Any]) -> Person:
     """Return the API key or the user of the token that the request bears. Raises Unauthorized."""
-    await context.rate_limits.require_session(network_of(request.client_ip))
+    await context.rate_limits.require_address(network_of(request.client_ip))
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text:
         raise Unauthorized("Send `Authorization: Bearer` with an API key")

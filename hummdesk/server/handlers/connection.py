@@ -38,7 +38,7 @@ async def connected(context: ServerContext, session: ClientSession, token: str |
     context.sockets.add(session)
     _limit_time(context, session)
     try:
-        await context.rate_limits.require_session(session.address)
+        await context.rate_limits.require_address(session.address)
         if token is None:
             raise Unauthorized("No token: send authenticate with one")
         await identify(context, session, token)

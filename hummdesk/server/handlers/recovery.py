@@ -95,7 +95,7 @@ async def _find(context: ServerContext, request: RecoveryRequest) -> "_Recoverab
     if token is None:
         raise NotRecovered("token")
     changes = context.tokens.changes
-    await context.rate_limits.require_session(network_of(environ["REMOTE_ADDR"]))
+    await context.rate_limits.require_address(network_of(environ["REMOTE_ADDR"]))
     claims = await context.tokens.verify(token)
     stored = await _claim(context, request.pid, claims)
     session = connection.new_session(context, sid=stored.sid, pid=request.pid, address=environ["REMOTE_ADDR"])

@@ -359,7 +359,7 @@ async def _read(context: ServerContext, request: Request[Any, Any], file_id: UUI
 
 
 async def _content(context: ServerContext, request: Request[Any, Any], *, file_id: UUID, reading: Transfers) -> Answer:
-    await context.rate_limits.require_session(network_of(request.client_ip))
+    await context.rate_limits.require_address(network_of(request.client_ip))
     account_id, expires, signature = _signed(request)
     file = await files.read_linked(context, account_id, file_id, expires, signature)
     async with reading.one(request.client_ip):
@@ -379,7 +379,7 @@ async def _thumbnail(
     context: ServerContext, request: Request[Any, Any], *, file_id: UUID, scaling: Transfers
 ) -> HTTPResponse:
     """Answer with a small image, made with the first request; redirect to the whole one if it cannot be scaled."""
-    await context.rate_limits.require_session(network_of(request.client_ip))
+    await context.rate_limits.require_address(network_of(request.client_ip))
     account_id, expires, signature = _signed(request)
     file = await files.read_linked(context, account_id, file_id, expires, signature)
     if not file.is_image:

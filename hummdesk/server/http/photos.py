@@ -60,7 +60,7 @@ def blueprint(node: Node) -> Blueprint:
         return empty()
 
     async def get(request: Request[Any, Any], account_id: UUID, user_id: UUID, version: str) -> HTTPResponse:
-        await context.rate_limits.require_session(network_of(request.client_ip))
+        await context.rate_limits.require_address(network_of(request.client_ip))
         async with context.database.account(account_id) as tx:
             content = await photos.get(tx, user_id, version)
         caching = {"Cache-Control": f"public, max-age={CACHE_SECONDS}, immutable"}

@@ -594,7 +594,7 @@ async def test_content_is_limited_by_address_and_expired_links_query_nothing(
         raise RateLimited(limit="address_events", retry_after=1)
 
     with monkeypatch.context() as patched:
-        patched.setattr(context.rate_limits, "require_session", refuse)
+        patched.setattr(context.rate_limits, "require_address", refuse)
         assert (await agent.session.get(link)).status == 429
     monkeypatch.setattr(files, "linked", None)
     assert (await agent.session.get(link.replace("expires=", "expires=1&unused="))).status == 404
