@@ -83,13 +83,17 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self._port}/hook"
 
     async def stop(self) -> None:
-        """Close the port and all connections."""
-        if self._server is not None:
-            self._server.close()
+        """Close the port and all connections, also those that the event loop has accepted and not handed over yet."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
         await background.end(*self.connections)
 
     def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection; its task ends with the receiver."""
+        if self._server is None:
+            writer.transport.abort()
+            return
         task = asyncio.ensure_future(self.serve(reader, writer))
         self.connections.add(task)
         task.add_done_callback(self.connections.discard)
