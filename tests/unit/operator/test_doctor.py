@@ -2,6 +2,8 @@
 
 import json
 from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from click.testing import CliRunner, Result
@@ -10,12 +12,13 @@ from hummdesk.bus import checks as bus
 from hummdesk.cli import main
 from hummdesk.core.config import Settings
 from hummdesk.core.findings import Finding
-from hummdesk.operator import proxy_checks
+from hummdesk.operator import proxy_checks, shards
 from hummdesk.operator.doctor import price_findings
 from hummdesk.storage import checks as storage
 
 WARNING = Finding("REDIS_URL", "redis:6379 has no append-only file", "set appendonly to yes")
 ERROR = Finding("PostgreSQL for web", "cannot be used: connection refused", "start it", is_error=True)
+MISSING = Finding("REDIS_URL", "Redis has 8 of 16 shards of the event stream", "start a relay")
 FATAL = Finding("Role hummdesk_app", "bypasses row-level security", "ALTER ROLE", is_fatal=True)
 
 
@@ -27,17 +30,15 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     find(monkeypatch)
 
 
-def find(
-    monkeypatch: pytest.MonkeyPatch, *, database: tuple[Finding, ...] = (), redis: tuple[Finding, ...] = ()
-) -> None:
-    async def of_database(_: Settings) -> list[Finding]:
-        return list(database)
-
-    async def of_redis(_: Settings) -> list[Finding]:
-        return list(redis)
-
-    monkeypatch.setattr(storage, "database_findings", of_database)
-    monkeypatch.setattr(bus, "check", of_redis)
+def find(monkeypatch: pytest.MonkeyPatch, **found: tuple[Finding, ...]) -> None:
+    """Replace the checks of the servers, `database`, `redis` and `shards`, by ones with these findings."""
+    checks: dict[str, tuple[Any, str]] = {
+        "database": (storage, "database_findings"),
+        "redis": (bus, "check"),
+        "shards": (shards, "shard_findings"),
+    }
+    for subject, (module, name) in checks.items():
+        monkeypatch.setattr(module, name, AsyncMock(return_value=list(found.get(subject, ()))))
 
 
 def doctor(*arguments: str) -> Result:
@@ -58,10 +59,10 @@ def test_doctor_with_warnings_only_exits_with_1(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_doctor_with_errors_prints_them_first_and_exits_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
-    find(monkeypatch, database=(WARNING, ERROR, ERROR), redis=(FATAL,))
+    find(monkeypatch, database=(WARNING, ERROR, ERROR), redis=(FATAL,), shards=(MISSING,))
     result = doctor()
     assert result.exit_code == 2
-    assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["error", "error", "warning"]
+    assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["error", "error", "warning", "warning"]
 
 
 def test_doctor_as_json_prints_an_object_for_each_finding(monkeypatch: pytest.MonkeyPatch) -> None:
