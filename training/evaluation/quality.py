@@ -22,8 +22,10 @@ from hummdesk.ai.embedded.source_ranking import THRESHOLD, rank_sources
 from hummdesk.ai.protocol import Article, Context, Knowledge
 from hummdesk.ai.text import plain
 from training.corpus import load_examples
+from training.evaluation.yardstick import Part
 
 HELD_BACK = Path(__file__).with_name("held_back")
+SHORT_MESSAGES = Path(__file__).with_name("short_messages")
 OPEN_DATA = Path(__file__).parents[3] / "shared" / "eval"
 
 COVERAGE = 0.9
@@ -96,6 +98,12 @@ def held_back_sentiment() -> float:
 def _f1(pairs: Sequence[tuple[str, str]], label: str) -> float:
     both = sum(predicted == wanted == label for predicted, wanted in pairs)
     return 2 * both / max(1, sum((predicted == label) + (wanted == label) for predicted, wanted in pairs))
+
+
+def short_messages(part: Part) -> list[tuple[str, str]]:
+    """Return the short messages of a part, each with its language."""
+    lines = (SHORT_MESSAGES / f"{part}.tsv").read_text(encoding="utf-8").splitlines()
+    return [(text, spoken) for spoken, text in (line.split("\t") for line in lines)]
 
 
 def languages(labelled: Sequence[tuple[str, str]]) -> float:

@@ -77,9 +77,13 @@ async def test_sentiment_of_message(embedded: Provider, text: str, sentiment: st
     [
         ("Where is my order?", "en"),
         ("Wo ist meine Bestellung geblieben?", "de"),
+        ("How do I reset my password?", "en"),
         ("Où est ma commande ?", "fr"),
         ("¿Dónde está mi pedido?", "es"),
+        ("Come cambio la password?", "it"),
+        ("Levererar ni till Norge?", "sv"),
         ("我的订单在哪里？", "zh"),
+        ("営業時間は？", "ja"),
         ("أين طلبي؟ لم يصل بعد", "ar"),
         ("12345 !!!", "und"),
         ("😀😀", "und"),
@@ -161,6 +165,11 @@ def test_letters_of_other_trades_reach_minimum() -> None:
     assert read.pressing_recall.value >= 0.8
     assert read.pressing_precision.value >= 0.64
     assert read.language.value >= 0.98
+
+
+def test_language_of_short_messages_reaches_minimum() -> None:
+    assert quality.languages(quality.short_messages("development")) >= 0.98
+    assert quality.languages(quality.short_messages("final")) >= 0.95
 
 
 async def test_classification_is_deterministic(embedded: Provider) -> None:

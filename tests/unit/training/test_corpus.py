@@ -1,5 +1,6 @@
 """The examples are labelled, complete and disjoint from the held-back ones."""
 
+from collections import Counter
 from typing import get_args
 
 import pytest
@@ -47,6 +48,14 @@ def test_letters_of_the_yardstick_are_not_fitted_to() -> None:
     fitted = load_letters()
     assert {one.text.casefold() for one in fitted}.isdisjoint(one.text.casefold() for one in measured)
     assert {one.trade for one in fitted}.isdisjoint(one.trade for one in measured)
+
+
+def test_short_messages_are_in_each_language_and_in_one_part_only() -> None:
+    parts = [quality.short_messages("development"), quality.short_messages("final")]
+    for part in parts:
+        assert set(Counter(language for _, language in part).values()) == {10}
+        assert len({language for _, language in part}) == 17
+    assert len({text for part in parts for text, _ in part}) == 340
 
 
 def test_held_back_questions_are_not_fitted_to() -> None:
