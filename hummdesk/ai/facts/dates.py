@@ -40,7 +40,9 @@ _WEEKDAY = re.compile(rf"{_BEFORE}(?:{_WEEKDAYS.pattern}){_AFTER}", re.IGNORECAS
 _SHORT_RANGE = re.compile(
     rf"{_BEFORE}({_SHORT_WEEKDAYS.pattern})\.? ?- ?({_SHORT_WEEKDAYS.pattern}){_AFTER}", re.IGNORECASE
 )
-_DAY = re.compile(rf"(?<!guten )(?<!jeden )(?<!diesen ){_BEFORE}(?:{_DAYS.pattern}){_AFTER}", re.IGNORECASE)
+_DAY = re.compile(
+    rf"(?<!guten )(?<!jeden )(?<!diesen )(?<!la )(?<!esta ){_BEFORE}(?:{_DAYS.pattern}){_AFTER}", re.IGNORECASE
+)
 
 _HALF = r"(?P<half>[ap])\.? ?m\.?(?![^\W_])"
 _TIMES = [

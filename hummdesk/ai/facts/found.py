@@ -32,6 +32,17 @@ class Fact:
     """A promise: it says that something has been done."""
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    action: str
+    is_done: bool
+
+
+def verbs(table: Mapping[str, str]) -> re.Pattern[str]:
+    """Return a pattern of all actions; the group that a word matches is named as its action."""
+    return re.compile("|".join(f"(?P<{action}>{pattern})" for action, pattern in table.items()))
+
+
 def normalized(text: str) -> str:
     """Return the text with compatibility forms, digits of all scripts, dashes and apostrophes in their plain form."""
     text = unicodedata.normalize("NFKC", text).translate(_FORMS)

@@ -12,6 +12,10 @@ _UNITS = Vocabulary(WORDS["units"])
 _JOINED_UNITS = Vocabulary(WORDS["joined_units"])
 _CURRENCIES = Vocabulary(WORDS["currencies"])
 _ONE = alternatives(WORDS["one"])
+_BEFORE_UNITS = frozenset(WORDS["numbers_before_units"])
+"""Numbers in one language that are other words in another one, such as `sei`: they count with a unit only."""
+_POLISH = re.compile("[ąćęłńśźż]", re.IGNORECASE)
+"""In Polish, `ten` is "this"."""
 
 _DIGITS = r"\d+(?:[.,']\d+)*(?: \d{3}(?!\d)(?:[.,]\d+)?)*"
 _CURRENCY = _CURRENCIES.pattern
@@ -26,9 +30,10 @@ _NUMBER = re.compile(
     rf"|(?:{_ONE})[ -](?P<one>{_UNITS.pattern})(?![^\W_]))",
     re.IGNORECASE,
 )
-_RANGE = re.compile(r"\s?(?:-|to|until|and|or|bis|und|oder|à|a|et|ou|y|o|tot|~)\s?", re.IGNORECASE)
+_RANGE = re.compile(r"\s?(?:-|to|until|and|or|bis|und|oder|à|a|et|ou|y|o|e|tot|en|of|do|lub|i|~)\s?", re.IGNORECASE)
 _LIST_NUMBER = re.compile(
-    r"(?m)(?:^[ \t>*•-]*(\d{1,2})[.)](?=\s|$))|\b(?:step|schritt|étape|paso)\s(\d{1,2})\b", re.IGNORECASE
+    r"(?m)(?:^[ \t>*•-]*(\d{1,2})[.)](?=\s|$))|\b(?:step|schritt|étape|paso|passo|passaggio|stap|krok)\s(\d{1,2})\b",
+    re.IGNORECASE,
 )
 
 
@@ -55,8 +60,13 @@ def numbers(text: str) -> Iterator[Fact]:
         fact = _fact(found)
         if after is not None and not fact.implied and after.implied and _RANGE.fullmatch(text, fact.end, after.start):
             fact = _with_unit(fact, next(iter(after.readings)).split(":")[1], after.kind)
-        yield fact
         after = fact
+        if fact.implied or not _is_other_word((found["word"] or "").casefold(), text):
+            yield fact
+
+
+def _is_other_word(word: str, text: str) -> bool:
+    return word in _BEFORE_UNITS or (word == "ten" and _POLISH.search(text) is not None)
 
 
 def _fact(found: re.Match[str]) -> Fact:

@@ -240,7 +240,11 @@ def test_date_in_any_format_is_the_date(day: date, form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1" * 6000, "1,1 " * 1500, "we have " * 800, "und " * 1500, "you receive " * 500, "5 " * 3000]
+    "text",
+    [
+        *("1" * 6000, "1,1 " * 1500, "we have " * 800, "und " * 1500, "you receive " * 500, "5 " * 3000),
+        *("hemos " * 1000, "se ha " * 1000, "zostaną " * 800, "á-lo-" * 1200, "betaal " * 900, "equipo y " * 700),
+    ],
 )
 def test_facts_of_a_hostile_text_take_linear_time(text: str) -> None:
     assert takes_less_cpu_than(1.0, lambda: facts(text))
