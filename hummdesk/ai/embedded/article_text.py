@@ -36,7 +36,7 @@ def count_words(text: str) -> int:
     return max(len(text.split()), len(text) // CHARACTERS_PER_WORD)
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=200)
 def sentences(body: str) -> tuple[Sentence, ...]:
     return tuple(_sentences(body))
 

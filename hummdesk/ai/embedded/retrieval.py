@@ -31,6 +31,7 @@ import numpy as np
 from hummdesk.ai.embedded import classifiers
 from hummdesk.ai.embedded.embedding import DIMENSIONS, normalize, project
 from hummdesk.ai.embedded.encoder import Vectors, encode
+from hummdesk.ai.embedded.passage_cache import PassageCache, Passages
 from hummdesk.ai.embedded.weights import load_weights
 from hummdesk.ai.lexicon import STOPWORDS
 from hummdesk.ai.protocol import Turn
@@ -84,8 +85,10 @@ MIN_CLAUSE_WORDS = 1
 PRECEDING_TURNS = 2
 """Messages before the customer's that are searched together with it."""
 
-INDEXED_SOURCES = 500
-"""Sources whose features are cached per process, each about 25 passages of 3 kB."""
+CACHED_BYTES = 40_000_000
+"""Size of the passages that are cached per process: of about 500 sources of 25 passages, or of 40 long articles."""
+CACHED_TEXTS = 500
+"""Texts of sources and messages whose words are cached per process."""
 
 
 _CONJUNCTION = re.compile(r"[,;:]?\s(?:and|und|et|y|e|en|och|i|и|ve|та)\s", re.IGNORECASE)
@@ -162,8 +165,9 @@ class PassageIndex:
     """A searchable collection of sources, each a group of passages and their text as a whole."""
 
     def __init__(self, sources: Sequence[tuple[str, ...]], wholes: Sequence[str]) -> None:
-        self._features = np.vstack([_passage_features(passages) for passages in sources]) if sources else np.empty(0)
-        self._words = _WordIndex([text for passages in sources for text in passages])
+        known = [_PASSAGES.get(passages) for passages in sources]
+        self._features = np.vstack([one.features for one in known]) if known else np.empty(0)
+        self._words = _WordIndex([words for one in known for words in one.words])
         self._terms = _TermIndex(wholes)
         ends = np.cumsum([len(passages) for passages in sources]).tolist()
         self._sources = [np.arange(end - len(passages), end) for passages, end in zip(sources, ends, strict=True)]
@@ -222,11 +226,6 @@ class PassageIndex:
         return dict(zip(sources, scores.tolist(), strict=True))
 
 
-@lru_cache(maxsize=INDEXED_SOURCES)
-def _passage_features(passages: tuple[str, ...]) -> Vectors:
-    return _features(passages)
-
-
 def _features(texts: Sequence[str]) -> Vectors:
     """Return rows whose inner product is the similarity in meaning, phrasing and topic."""
     encoded = encode(texts)
@@ -252,8 +251,7 @@ def _score(similarities: Vectors) -> float:
 class _WordIndex:
     """Texts as sets of words, weighted by inverse document frequency."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        documents = [_words(text) for text in texts]
+    def __init__(self, documents: Sequence[frozenset[str]]) -> None:
         self._size = max(len(documents), MIN_COLLECTION)
         self._frequencies = Counter(word for words in documents for word in words)
         self._documents: dict[str, list[int]] = {}
@@ -337,11 +335,18 @@ def _inverse_frequency(frequency: int, size: int) -> float:
     return math.log(1 + (size - frequency + 0.5) / (frequency + 0.5))
 
 
-@lru_cache(maxsize=INDEXED_SOURCES)
+@lru_cache(maxsize=CACHED_TEXTS)
 def _terms(text: str) -> tuple[str, ...]:
     return tuple(term for term in stems(text) if term not in STOPWORDS)
 
 
-@lru_cache(maxsize=20 * INDEXED_SOURCES)
+@lru_cache(maxsize=CACHED_TEXTS)
 def _words(text: str) -> frozenset[str]:
     return frozenset(stems(text))
+
+
+def _passages(texts: tuple[str, ...]) -> Passages:
+    return Passages(_features(texts), tuple(frozenset(stems(text)) for text in texts))
+
+
+_PASSAGES = PassageCache(_passages, max_bytes=CACHED_BYTES)
