@@ -19,6 +19,7 @@ from bench.volume import results
 from docs import matrix, sizing
 from hummdesk.cli import main
 from hummdesk.contract import openapi, python_client, typescript, typescript_rest
+from hummdesk.contract.event_schemas import instance_of
 from hummdesk.contract.fields import JsonSchema, json_schema, reference
 from hummdesk.contract.json_schema import payload_of, shapes
 from hummdesk.contract.rest import ROUTES
@@ -95,7 +96,7 @@ def alerts_table() -> str:
 
 def requests_table() -> str:
     rows = (
-        [f"`{name}`", _roles(request.roles), _kind(payload_of(request)), _kind(reference(request.answer))]
+        [f"`{name}`", _roles(request.roles), _kind(payload_of(request)), _kind(reference(instance_of(request.answer)))]
         for name, request in REQUESTS.items()
     )
     return _table(("request", "roles", "payload", "fields of `ok`"), rows)
@@ -116,8 +117,8 @@ def routes_table() -> str:
             f"`{route.method} {route.plain_path}`",
             route.summary,
             _roles(route.roles),
-            _kind(reference(route.body)) if route.body else "",
-            _kind(reference(route.answer)) if route.answer else "",
+            _kind(reference(instance_of(route.body))) if route.body else "",
+            _kind(reference(instance_of(route.answer))) if route.answer else "",
         ]
         for route in ROUTES.values()
     )
@@ -130,7 +131,7 @@ def queries_table() -> str:
         [f"`{route.method} {route.plain_path}`", f"`{name}`", _kind(json_schema(field)), _limits(json_schema(field))]
         for route in ROUTES.values()
         if route.query
-        for name, field in route.query.fields.items()
+        for name, field in instance_of(route.query).fields.items()
     )
     return _table(("call", "parameter", "type", "limits"), rows)
 
@@ -146,7 +147,7 @@ def resource_tables() -> str:
 
 def events_table() -> str:
     rows = (
-        [f"`{name}`", ", ".join(sorted(event.recipients)), _kind(reference(event.schema))]
+        [f"`{name}`", ", ".join(sorted(event.recipients)), _kind(reference(instance_of(event.schema)))]
         for name, event in EVENTS.items()
     )
     return _table(("event", "recipients", "payload"), rows)

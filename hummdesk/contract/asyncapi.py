@@ -6,6 +6,7 @@ reply on the same channel.
 
 from typing import Any
 
+from hummdesk.contract.event_schemas import instance_of
 from hummdesk.contract.fields import JsonSchema, reference
 from hummdesk.contract.json_schema import payload_of, shapes
 from hummdesk.contract.payloads import ErrorReport
@@ -65,7 +66,7 @@ def _answer_name(request: Request) -> str:
 
 def _event(event: Event) -> dict[str, Any]:
     recipients = ", ".join(sorted(event.recipients))
-    return {"name": event.name, "summary": f"To: {recipients}", "payload": reference(event.schema)}
+    return {"name": event.name, "summary": f"To: {recipients}", "payload": reference(instance_of(event.schema))}
 
 
 def _request(request: Request) -> dict[str, Any]:
@@ -75,7 +76,7 @@ def _request(request: Request) -> dict[str, Any]:
 
 def _answer(request: Request) -> dict[str, Any]:
     done = {"type": "object", "properties": {"ok": {"const": True}}, "required": ["ok"]}
-    fields = shapes()[type(request.answer).__name__]
+    fields = shapes()[type(instance_of(request.answer)).__name__]
     done = done | {
         "properties": done["properties"] | fields["properties"],
         "required": ["ok", *fields.get("required", ())],

@@ -7,6 +7,7 @@ from typing import Literal
 from marshmallow import Schema, fields
 
 from hummdesk.contract import json_schema
+from hummdesk.contract.event_schemas import instance_of
 from hummdesk.contract.fields import JsonSchema, ListOf
 from hummdesk.contract.json_schema import shapes_of
 from hummdesk.contract.rest import ROUTES, Route
@@ -19,7 +20,7 @@ class Items:
     """What a list's pages contain."""
 
     field: str
-    schema: Schema
+    schema: type[Schema]
     iterator: str
     """The name of the method that iterates over them."""
     paging: Paging
@@ -31,15 +32,17 @@ def items_of(route: Route) -> Items | None:
     paging = _paging(route)
     if paging is None or route.answer is None:
         return None
-    lists = [(name, field.inner) for name, field in route.answer.fields.items() if isinstance(field, ListOf)]
+    lists = [
+        (name, field.inner) for name, field in instance_of(route.answer).fields.items() if isinstance(field, ListOf)
+    ]
     field, item = lists[0]
     if len(lists) > 1 or not isinstance(item, fields.Nested):
         raise ValueError(f"{route.name}: a page has one list of objects")
-    return Items(field, item.schema, f"all_{route.name.removeprefix('list_')}", paging)
+    return Items(field, type(item.schema), f"all_{route.name.removeprefix('list_')}", paging)
 
 
 def _paging(route: Route) -> Paging | None:
-    query, answer = (set(schema.fields) if schema else set() for schema in (route.query, route.answer))
+    query, answer = (set(instance_of(schema).fields) if schema else set() for schema in (route.query, route.answer))
     if "cursor" in query and "nextCursor" in answer:
         return "cursor"
     return "seq" if "afterSeq" in query and "hasMore" in answer else None
@@ -48,7 +51,7 @@ def _paging(route: Route) -> Paging | None:
 def shapes() -> dict[str, JsonSchema]:
     """The schemas of all bodies, queries and answers by name, each after those that it refers to."""
     used = [schema for route in ROUTES.values() for schema in (route.body, route.query, route.answer) if schema]
-    return shapes_of(used)
+    return shapes_of(map(instance_of, used))
 
 
 def shared() -> list[str]:
@@ -65,6 +68,6 @@ def _references(shape: object) -> list[str]:
     return re.findall(r"#/components/schemas/(\w+)", str(shape))
 
 
-def is_required(schema: Schema) -> bool:
+def is_required(schema: type[Schema]) -> bool:
     """Whether a payload of this schema has a required field, so that it cannot be left out."""
-    return any(field.required for field in schema.fields.values())
+    return any(field.required for field in instance_of(schema).fields.values())

@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
+from hummdesk.contract.event_schemas import instance_of
 from hummdesk.contract.fields import JsonSchema, UnionOf, json_schema, reference
 from hummdesk.contract.payloads import ErrorReport
 from hummdesk.contract.requests import Nothing
@@ -17,9 +18,9 @@ from hummdesk.contract.table import EVENTS, REQUESTS, Request
 def shapes() -> dict[str, JsonSchema]:
     """All schemas of the socket's contract by name, in the order of the tables."""
     roots: list[Schema] = [ErrorReport()]
-    roots += [event.schema for event in EVENTS.values()]
+    roots += [instance_of(event.schema) for event in EVENTS.values()]
     for request in REQUESTS.values():
-        roots += [request.schema, request.answer]
+        roots += [instance_of(request.schema), instance_of(request.answer)]
     return shapes_of(roots)
 
 
@@ -76,9 +77,10 @@ def _description(schema: Schema) -> JsonSchema:
 
 def payload_of(request: Request) -> JsonSchema | None:
     """A reference to the schema of a request, or to the field that may stand for it as well; None without payload."""
-    if isinstance(request.schema, Nothing):
+    schema = instance_of(request.schema)
+    if isinstance(schema, Nothing):
         return None
-    whole = reference(request.schema)
+    whole = reference(schema)
     if request.bare is None:
         return whole
-    return {"oneOf": [json_schema(request.schema.fields[request.bare]), whole]}
+    return {"oneOf": [json_schema(schema.fields[request.bare]), whole]}

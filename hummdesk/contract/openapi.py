@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import Schema
 
 from hummdesk import __version__
+from hummdesk.contract.event_schemas import instance_of
 from hummdesk.contract.examples import example_of
 from hummdesk.contract.fields import JsonSchema, json_schema, reference
 from hummdesk.contract.json_schema import shapes_of
@@ -66,8 +67,8 @@ def document() -> dict[str, Any]:
 
 def schemas() -> Shapes:
     """The schemas of all bodies and answers, by name."""
-    roots = [schema for route in ROUTES.values() for schema in (route.body, route.answer) if schema is not None]
-    return shapes_of(roots, with_null=True)
+    used = [schema for route in ROUTES.values() for schema in (route.body, route.answer) if schema is not None]
+    return shapes_of(map(instance_of, used), with_null=True)
 
 
 def _operation(route: Route, shapes: Shapes) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def _parameters(route: Route) -> Iterator[dict[str, Any]]:
     for name, is_text in route.parameters.items():
         kind = {"type": "string", "minLength": 1} if is_text else {"type": "string", "format": "uuid"}
         yield {"name": name, "in": "path", "required": True, "schema": kind}
-    for name, field in (route.query.fields if route.query else {}).items():
+    for name, field in (instance_of(route.query).fields if route.query else {}).items():
         yield {"name": name, "in": "query", "required": field.required, "schema": json_schema(field)}
     if route.method == "POST":
         yield _header("Idempotency-Key", "A repeated request with the same key acts once, for 24 hours.", 255)
@@ -117,7 +118,7 @@ def _success(route: Route, shapes: Shapes) -> dict[str, Any]:
     }
     if route.table is not None:
         answer["content"]["text/csv"] = {"schema": {"type": "string"}}
-        if "nextCursor" in route.answer.fields:
+        if "nextCursor" in instance_of(route.answer).fields:
             description = 'Of a CSV table that has a next page: its address, with `rel="next"`.'
             answer["headers"]["Link"] = {"description": description, "schema": {"type": "string"}}
     if route.is_tagged:
@@ -125,8 +126,8 @@ def _success(route: Route, shapes: Shapes) -> dict[str, Any]:
     return answer
 
 
-def _content(schema: Schema, shapes: Shapes) -> dict[str, Any]:
-    kind = reference(schema)
+def _content(schema: type[Schema], shapes: Shapes) -> dict[str, Any]:
+    kind = reference(instance_of(schema))
     return {"application/json": {"schema": kind, "example": example_of(kind, shapes)}}
 
 

@@ -5,10 +5,9 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator
 
-from marshmallow import Schema
-
 from hummdesk.contract import client_methods, json_schema
 from hummdesk.contract.client_methods import Items
+from hummdesk.contract.event_schemas import Described, instance_of
 from hummdesk.contract.fields import JsonSchema, reference
 from hummdesk.contract.json_schema import payload_of
 from hummdesk.contract.rest import ROUTES, Route
@@ -125,7 +124,7 @@ def _request(name: str, request: Request) -> Iterator[str]:
 def _handlers() -> Iterator[str]:
     for name, event in EVENTS.items():
         yield "    @overload"
-        handler = f"Callable[[{_type(reference(event.schema))}], object]"
+        handler = f"Callable[[{_type(reference(instance_of(event.schema)))}], object]"
         yield f'    def on(self, name: Literal["{name}"], handler: {handler}) -> None: ...'
     yield "    def on(self, name: EventName, handler: Callable[[Any], object]) -> None:"
     yield '        """Call a function, or await a coroutine function, for each event of this name, in their order."""'
@@ -173,5 +172,5 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])([A-Z])", r"_\1", name).lower()
 
 
-def _name(schema: Schema) -> str:
-    return type(schema).__name__
+def _name(schema: Described) -> str:
+    return type(instance_of(schema)).__name__

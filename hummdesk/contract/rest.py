@@ -64,9 +64,9 @@ class Route:
     path: str
     summary: str
     roles: frozenset[Role]
-    answer: Schema | None
-    body: Schema | None = None
-    query: Schema | None = None
+    answer: type[Schema] | None
+    body: type[Schema] | None = None
+    query: type[Schema] | None = None
     status: int = 200
     is_tagged: bool = False
     """Its answer has an ETag, and it honours `If-Match`, or `If-None-Match` if it reads."""
@@ -105,8 +105,8 @@ ROUTES: dict[str, Route] = {
             path="/keys",
             summary="Create an API key. Its text is in this answer only.",
             roles=ADMIN,
-            body=keys.NewKey(),
-            answer=keys.KeyWithText(),
+            body=keys.NewKey,
+            answer=keys.KeyWithText,
             status=201,
         ),
         Route(
@@ -115,8 +115,8 @@ ROUTES: dict[str, Route] = {
             path="/keys",
             summary="List API keys, newest first, also revoked ones.",
             roles=ADMIN,
-            query=lists.PageQuery(),
-            answer=keys.KeyPage(),
+            query=lists.PageQuery,
+            answer=keys.KeyPage,
         ),
         Route(
             name="get_key",
@@ -124,7 +124,7 @@ ROUTES: dict[str, Route] = {
             path="/keys/{id}",
             summary="Show an API key.",
             roles=ADMIN,
-            answer=keys.Key(),
+            answer=keys.Key,
         ),
         Route(
             name="rotate_key",
@@ -132,7 +132,7 @@ ROUTES: dict[str, Route] = {
             path="/keys/{id}/rotate",
             summary="Replace the text of an API key. The old one is refused within a second.",
             roles=ADMIN,
-            answer=keys.KeyWithText(),
+            answer=keys.KeyWithText,
         ),
         Route(
             name="revoke_key",
@@ -140,7 +140,7 @@ ROUTES: dict[str, Route] = {
             path="/keys/{id}",
             summary="Revoke an API key. It is refused within a second.",
             roles=ADMIN,
-            answer=keys.Key(),
+            answer=keys.Key,
         ),
         Route(
             name="create_user",
@@ -148,8 +148,8 @@ ROUTES: dict[str, Route] = {
             path="/users",
             summary="Create a user.",
             roles=ADMIN,
-            body=users.NewUser(),
-            answer=users.User(),
+            body=users.NewUser,
+            answer=users.User,
             status=201,
             is_tagged=True,
         ),
@@ -159,8 +159,8 @@ ROUTES: dict[str, Route] = {
             path="/users",
             summary="List users, newest first.",
             roles=STAFF,
-            query=users.UserQuery(),
-            answer=users.UserPage(),
+            query=users.UserQuery,
+            answer=users.UserPage,
         ),
         Route(
             name="get_user",
@@ -168,7 +168,7 @@ ROUTES: dict[str, Route] = {
             path="/users/{id}",
             summary="Show a user.",
             roles=STAFF,
-            answer=users.User(),
+            answer=users.User,
             is_tagged=True,
         ),
         Route(
@@ -177,8 +177,8 @@ ROUTES: dict[str, Route] = {
             path="/users/{id}",
             summary="Change a user.",
             roles=ADMIN,
-            body=users.UserUpdate(),
-            answer=users.User(),
+            body=users.UserUpdate,
+            answer=users.User,
             is_tagged=True,
         ),
         Route(
@@ -187,7 +187,7 @@ ROUTES: dict[str, Route] = {
             path="/users/{id}/disable",
             summary="Sign a user out within a second, and unassign the user's conversations.",
             roles=ADMIN,
-            answer=users.User(),
+            answer=users.User,
             is_tagged=True,
         ),
         Route(
@@ -196,7 +196,7 @@ ROUTES: dict[str, Route] = {
             path="/users/{id}/enable",
             summary="Let a disabled user sign in again.",
             roles=ADMIN,
-            answer=users.User(),
+            answer=users.User,
             is_tagged=True,
         ),
         Route(
@@ -206,7 +206,7 @@ ROUTES: dict[str, Route] = {
             summary="Create a link with which a user signs in once, within 24 hours. It replaces earlier ones, and is "
             "in this answer only.",
             roles=ADMIN,
-            answer=users.SignInLink(),
+            answer=users.SignInLink,
             status=201,
         ),
         Route(
@@ -215,8 +215,8 @@ ROUTES: dict[str, Route] = {
             path="/teams",
             summary="Create a team.",
             roles=ADMIN,
-            body=teams.NewTeam(),
-            answer=teams.ManagedTeam(),
+            body=teams.NewTeam,
+            answer=teams.ManagedTeam,
             status=201,
             is_tagged=True,
         ),
@@ -226,8 +226,8 @@ ROUTES: dict[str, Route] = {
             path="/teams",
             summary="List teams, newest first.",
             roles=STAFF,
-            query=teams.TeamQuery(),
-            answer=teams.TeamPage(),
+            query=teams.TeamQuery,
+            answer=teams.TeamPage,
         ),
         Route(
             name="get_team",
@@ -235,7 +235,7 @@ ROUTES: dict[str, Route] = {
             path="/teams/{id}",
             summary="Show a team.",
             roles=STAFF,
-            answer=teams.ManagedTeam(),
+            answer=teams.ManagedTeam,
             is_tagged=True,
         ),
         Route(
@@ -244,8 +244,8 @@ ROUTES: dict[str, Route] = {
             path="/teams/{id}",
             summary="Change a team.",
             roles=ADMIN,
-            body=teams.TeamUpdate(),
-            answer=teams.ManagedTeam(),
+            body=teams.TeamUpdate,
+            answer=teams.ManagedTeam,
             is_tagged=True,
         ),
         Route(
@@ -254,8 +254,8 @@ ROUTES: dict[str, Route] = {
             path="/teams/{id}/members",
             summary="List the members of a team, newest user first.",
             roles=STAFF,
-            query=lists.PageQuery(),
-            answer=users.UserPage(),
+            query=lists.PageQuery,
+            answer=users.UserPage,
         ),
         Route(
             name="add_team_members",
@@ -263,8 +263,8 @@ ROUTES: dict[str, Route] = {
             path="/teams/{id}/members",
             summary="Add users to a team.",
             roles=ADMIN,
-            body=teams.NewMembers(),
-            answer=teams.ManagedTeam(),
+            body=teams.NewMembers,
+            answer=teams.ManagedTeam,
         ),
         Route(
             name="remove_team_member",
@@ -272,7 +272,7 @@ ROUTES: dict[str, Route] = {
             path="/teams/{id}/members/{userId}",
             summary="Remove a user from a team.",
             roles=ADMIN,
-            answer=teams.ManagedTeam(),
+            answer=teams.ManagedTeam,
         ),
         Route(
             name="create_label",
@@ -280,8 +280,8 @@ ROUTES: dict[str, Route] = {
             path="/labels",
             summary="Create a label.",
             roles=ADMIN,
-            body=labels.NewLabel(),
-            answer=labels.Label(),
+            body=labels.NewLabel,
+            answer=labels.Label,
             status=201,
             is_tagged=True,
         ),
@@ -291,8 +291,8 @@ ROUTES: dict[str, Route] = {
             path="/labels",
             summary="List labels, newest first.",
             roles=STAFF,
-            query=labels.LabelQuery(),
-            answer=labels.LabelPage(),
+            query=labels.LabelQuery,
+            answer=labels.LabelPage,
         ),
         Route(
             name="get_label",
@@ -300,7 +300,7 @@ ROUTES: dict[str, Route] = {
             path="/labels/{id}",
             summary="Show a label.",
             roles=STAFF,
-            answer=labels.Label(),
+            answer=labels.Label,
             is_tagged=True,
         ),
         Route(
@@ -309,8 +309,8 @@ ROUTES: dict[str, Route] = {
             path="/labels/{id}",
             summary="Change a label.",
             roles=ADMIN,
-            body=labels.LabelUpdate(),
-            answer=labels.Label(),
+            body=labels.LabelUpdate,
+            answer=labels.Label,
             is_tagged=True,
         ),
         Route(
@@ -319,8 +319,8 @@ ROUTES: dict[str, Route] = {
             path="/views",
             summary="Save a view of the inbox: one's own, or as an admin one that all staff shares.",
             roles=ANSWERING,
-            body=saved_views.NewView(),
-            answer=saved_views.View(),
+            body=saved_views.NewView,
+            answer=saved_views.View,
             status=201,
             is_tagged=True,
         ),
@@ -330,7 +330,7 @@ ROUTES: dict[str, Route] = {
             path="/views",
             summary="List the shared views and one's own.",
             roles=STAFF,
-            answer=saved_views.ViewList(),
+            answer=saved_views.ViewList,
         ),
         Route(
             name="get_view",
@@ -338,7 +338,7 @@ ROUTES: dict[str, Route] = {
             path="/views/{id}",
             summary="Show a saved view.",
             roles=STAFF,
-            answer=saved_views.View(),
+            answer=saved_views.View,
             is_tagged=True,
         ),
         Route(
@@ -347,8 +347,8 @@ ROUTES: dict[str, Route] = {
             path="/views/{id}",
             summary="Change a saved view; a shared one as an admin.",
             roles=ANSWERING,
-            body=saved_views.ViewUpdate(),
-            answer=saved_views.View(),
+            body=saved_views.ViewUpdate,
+            answer=saved_views.View,
             is_tagged=True,
         ),
         Route(
@@ -365,8 +365,8 @@ ROUTES: dict[str, Route] = {
             path="/contacts",
             summary="Create or change the contact with this external id, or else with this e-mail address.",
             roles=ANSWERING,
-            body=contacts.ContactUpsert(),
-            answer=contacts.Contact(),
+            body=contacts.ContactUpsert,
+            answer=contacts.Contact,
         ),
         Route(
             name="list_contacts",
@@ -374,8 +374,8 @@ ROUTES: dict[str, Route] = {
             path="/contacts",
             summary="List contacts, newest first.",
             roles=STAFF,
-            query=contacts.ContactQuery(),
-            answer=contacts.ContactPage(),
+            query=contacts.ContactQuery,
+            answer=contacts.ContactPage,
         ),
         Route(
             name="get_contact",
@@ -383,7 +383,7 @@ ROUTES: dict[str, Route] = {
             path="/contacts/{id}",
             summary="Show a contact.",
             roles=STAFF,
-            answer=contacts.Contact(),
+            answer=contacts.Contact,
             is_tagged=True,
         ),
         Route(
@@ -392,7 +392,7 @@ ROUTES: dict[str, Route] = {
             path="/contacts/{id}/pages",
             summary="List the pages that a customer has visited, newest first, if the account records them.",
             roles=STAFF,
-            answer=contacts.PageVisits(),
+            answer=contacts.PageVisits,
         ),
         Route(
             name="update_contact",
@@ -400,8 +400,8 @@ ROUTES: dict[str, Route] = {
             path="/contacts/{id}",
             summary="Change a contact.",
             roles=ANSWERING,
-            body=contacts.ContactUpdate(),
-            answer=contacts.Contact(),
+            body=contacts.ContactUpdate,
+            answer=contacts.Contact,
             is_tagged=True,
         ),
         Route(
@@ -410,8 +410,8 @@ ROUTES: dict[str, Route] = {
             path="/knowledge",
             summary="Create an article.",
             roles=ADMIN,
-            body=articles.NewArticle(),
-            answer=articles.Article(),
+            body=articles.NewArticle,
+            answer=articles.Article,
             status=201,
             is_tagged=True,
         ),
@@ -421,8 +421,8 @@ ROUTES: dict[str, Route] = {
             path="/knowledge",
             summary="List articles, newest first.",
             roles=STAFF,
-            query=lists.PageQuery(),
-            answer=articles.ArticlePage(),
+            query=lists.PageQuery,
+            answer=articles.ArticlePage,
         ),
         Route(
             name="get_article",
@@ -430,7 +430,7 @@ ROUTES: dict[str, Route] = {
             path="/knowledge/{id}",
             summary="Show an article.",
             roles=STAFF,
-            answer=articles.Article(),
+            answer=articles.Article,
             is_tagged=True,
         ),
         Route(
@@ -439,8 +439,8 @@ ROUTES: dict[str, Route] = {
             path="/knowledge/{id}",
             summary="Change an article.",
             roles=ADMIN,
-            body=articles.ArticleUpdate(),
-            answer=articles.Article(),
+            body=articles.ArticleUpdate,
+            answer=articles.Article,
             is_tagged=True,
         ),
         Route(
@@ -457,8 +457,8 @@ ROUTES: dict[str, Route] = {
             path="/knowledge/import",
             summary="Add or change articles that were exported, by their ids.",
             roles=ADMIN,
-            body=articles.ArticleImport(),
-            answer=articles.Imported(),
+            body=articles.ArticleImport,
+            answer=articles.Imported,
         ),
         Route(
             name="list_article_drafts",
@@ -466,8 +466,8 @@ ROUTES: dict[str, Route] = {
             path="/knowledge/{id}/drafts",
             summary="List the newest drafts that were made from an article.",
             roles=STAFF,
-            query=articles.DraftQuery(),
-            answer=articles.DraftList(),
+            query=articles.DraftQuery,
+            answer=articles.DraftList,
         ),
         Route(
             name="create_canned_reply",
@@ -475,8 +475,8 @@ ROUTES: dict[str, Route] = {
             path="/canned-replies",
             summary="Create a canned reply.",
             roles=ADMIN,
-            body=articles.NewCannedReply(),
-            answer=articles.CannedReply(),
+            body=articles.NewCannedReply,
+            answer=articles.CannedReply,
             status=201,
             is_tagged=True,
         ),
@@ -486,8 +486,8 @@ ROUTES: dict[str, Route] = {
             path="/canned-replies",
             summary="List canned replies, newest first.",
             roles=STAFF,
-            query=lists.PageQuery(),
-            answer=articles.CannedReplyPage(),
+            query=lists.PageQuery,
+            answer=articles.CannedReplyPage,
         ),
         Route(
             name="get_canned_reply",
@@ -495,7 +495,7 @@ ROUTES: dict[str, Route] = {
             path="/canned-replies/{id}",
             summary="Show a canned reply.",
             roles=STAFF,
-            answer=articles.CannedReply(),
+            answer=articles.CannedReply,
             is_tagged=True,
         ),
         Route(
@@ -504,8 +504,8 @@ ROUTES: dict[str, Route] = {
             path="/canned-replies/{id}",
             summary="Change a canned reply.",
             roles=ADMIN,
-            body=articles.CannedReplyUpdate(),
-            answer=articles.CannedReply(),
+            body=articles.CannedReplyUpdate,
+            answer=articles.CannedReply,
             is_tagged=True,
         ),
         Route(
@@ -522,8 +522,8 @@ ROUTES: dict[str, Route] = {
             path="/canned-replies/import",
             summary="Add or change canned replies that were exported, by their ids.",
             roles=ADMIN,
-            body=articles.ReplyImport(),
-            answer=articles.Imported(),
+            body=articles.ReplyImport,
+            answer=articles.Imported,
         ),
         Route(
             name="get_settings",
@@ -531,7 +531,7 @@ ROUTES: dict[str, Route] = {
             path="/settings",
             summary="Show the settings of the account.",
             roles=ADMIN,
-            answer=settings.AccountSettings(),
+            answer=settings.AccountSettings,
             is_tagged=True,
         ),
         Route(
@@ -540,8 +540,8 @@ ROUTES: dict[str, Route] = {
             path="/settings",
             summary="Change settings of the account.",
             roles=ADMIN,
-            body=settings.SettingsUpdate(),
-            answer=settings.AccountSettings(),
+            body=settings.SettingsUpdate,
+            answer=settings.AccountSettings,
             is_tagged=True,
         ),
         Route(
@@ -550,7 +550,7 @@ ROUTES: dict[str, Route] = {
             path="/settings/files",
             summary="Show how much space the files of the account use.",
             roles=ADMIN,
-            answer=settings.FileUsage(),
+            answer=settings.FileUsage,
         ),
         Route(
             name="get_routing",
@@ -558,7 +558,7 @@ ROUTES: dict[str, Route] = {
             path="/routing",
             summary="Show how waiting conversations are assigned.",
             roles=ADMIN,
-            answer=routing.Routing(),
+            answer=routing.Routing,
             is_tagged=True,
         ),
         Route(
@@ -567,8 +567,8 @@ ROUTES: dict[str, Route] = {
             path="/routing",
             summary="Change how waiting conversations are assigned.",
             roles=ADMIN,
-            body=routing.RoutingUpdate(),
-            answer=routing.Routing(),
+            body=routing.RoutingUpdate,
+            answer=routing.Routing,
             is_tagged=True,
         ),
         Route(
@@ -577,8 +577,8 @@ ROUTES: dict[str, Route] = {
             path="/routing/teams/{teamId}",
             summary="Change how the conversations that wait for a team are assigned.",
             roles=ADMIN,
-            body=routing.TeamRoutingUpdate(),
-            answer=routing.Routing(),
+            body=routing.TeamRoutingUpdate,
+            answer=routing.Routing,
             is_tagged=True,
         ),
         Route(
@@ -587,7 +587,7 @@ ROUTES: dict[str, Route] = {
             path="/settings/oidc",
             summary="Show the identity provider at which the staff of the account sign in.",
             roles=ADMIN,
-            answer=oidc.OidcProvider(),
+            answer=oidc.OidcProvider,
             is_tagged=True,
         ),
         Route(
@@ -596,8 +596,8 @@ ROUTES: dict[str, Route] = {
             path="/settings/oidc",
             summary="Set the identity provider at which the staff of the account sign in.",
             roles=ADMIN,
-            body=oidc.NewOidcProvider(),
-            answer=oidc.OidcProvider(),
+            body=oidc.NewOidcProvider,
+            answer=oidc.OidcProvider,
             is_tagged=True,
         ),
         Route(
@@ -614,7 +614,7 @@ ROUTES: dict[str, Route] = {
             path="/settings/hours",
             summary="Show the business hours of the account.",
             roles=ADMIN,
-            answer=hours.Hours(),
+            answer=hours.Hours,
             is_tagged=True,
         ),
         Route(
@@ -623,8 +623,8 @@ ROUTES: dict[str, Route] = {
             path="/settings/hours",
             summary="Set the business hours of the account, and what happens outside them.",
             roles=ADMIN,
-            body=hours.NewHours(),
-            answer=hours.Hours(),
+            body=hours.NewHours,
+            answer=hours.Hours,
             is_tagged=True,
         ),
         Route(
@@ -633,7 +633,7 @@ ROUTES: dict[str, Route] = {
             path="/settings/categories",
             summary="Show the categories of messages that the account has named itself.",
             roles=STAFF,
-            answer=categories.AccountCategories(),
+            answer=categories.AccountCategories,
             is_tagged=True,
         ),
         Route(
@@ -642,8 +642,8 @@ ROUTES: dict[str, Route] = {
             path="/settings/categories",
             summary="Set the account's own categories of messages. The AI learns them from their examples at once.",
             roles=ADMIN,
-            body=categories.NewCategories(),
-            answer=categories.AccountCategories(),
+            body=categories.NewCategories,
+            answer=categories.AccountCategories,
             is_tagged=True,
         ),
         Route(
@@ -652,8 +652,8 @@ ROUTES: dict[str, Route] = {
             path="/simulations",
             summary="Start drafting answers of closed conversations, to compare them with those of agents.",
             roles=ADMIN,
-            body=simulations.NewSimulation(),
-            answer=simulations.Simulation(),
+            body=simulations.NewSimulation,
+            answer=simulations.Simulation,
             status=201,
         ),
         Route(
@@ -662,7 +662,7 @@ ROUTES: dict[str, Route] = {
             path="/simulations",
             summary="List the newest 20 simulations; older ones are deleted.",
             roles=ADMIN,
-            answer=simulations.SimulationList(),
+            answer=simulations.SimulationList,
         ),
         Route(
             name="get_simulation",
@@ -670,7 +670,7 @@ ROUTES: dict[str, Route] = {
             path="/simulations/{id}",
             summary="Show a simulation with its figures so far.",
             roles=ADMIN,
-            answer=simulations.SimulationResult(),
+            answer=simulations.SimulationResult,
         ),
         Route(
             name="get_simulation_curve",
@@ -678,8 +678,8 @@ ROUTES: dict[str, Route] = {
             path="/simulations/{id}/curve",
             summary="Show coverage and kept facts of a simulation, or of one of its categories, by least confidence.",
             roles=ADMIN,
-            query=simulations.CategoryQuery(),
-            answer=simulations.Curve(),
+            query=simulations.CategoryQuery,
+            answer=simulations.Curve,
         ),
         Route(
             name="list_simulated_drafts",
@@ -687,8 +687,8 @@ ROUTES: dict[str, Route] = {
             path="/simulations/{id}/drafts",
             summary="List the drafts of a simulation with what agents have sent, newest question first.",
             roles=ADMIN,
-            query=simulations.SimulatedDraftQuery(),
-            answer=simulations.SimulatedDraftPage(),
+            query=simulations.SimulatedDraftQuery,
+            answer=simulations.SimulatedDraftPage,
         ),
         Route(
             name="cancel_simulation",
@@ -696,7 +696,7 @@ ROUTES: dict[str, Route] = {
             path="/simulations/{id}/cancel",
             summary="End a simulation. What it has found stays.",
             roles=ADMIN,
-            answer=simulations.Simulation(),
+            answer=simulations.Simulation,
         ),
         Route(
             name="delete_simulation",
@@ -712,7 +712,7 @@ ROUTES: dict[str, Route] = {
             path="/settings/automatic",
             summary="Show what the AI answers by itself.",
             roles=STAFF,
-            answer=automatic.AutomaticAnswers(),
+            answer=automatic.AutomaticAnswers,
             is_tagged=True,
         ),
         Route(
@@ -721,8 +721,8 @@ ROUTES: dict[str, Route] = {
             path="/settings/automatic",
             summary="Set what the AI answers by itself: categories with a confidence chosen from a simulation.",
             roles=ADMIN,
-            body=automatic.NewAutomaticAnswers(),
-            answer=automatic.AutomaticAnswers(),
+            body=automatic.NewAutomaticAnswers,
+            answer=automatic.AutomaticAnswers,
             is_tagged=True,
         ),
         Route(
@@ -731,8 +731,8 @@ ROUTES: dict[str, Route] = {
             path="/sessions",
             summary="List the sessions of staff that have not ended, newest first: own ones, for admins those of all.",
             roles=STAFF,
-            query=sessions.SessionQuery(),
-            answer=sessions.SessionPage(),
+            query=sessions.SessionQuery,
+            answer=sessions.SessionPage,
         ),
         Route(
             name="revoke_session",
@@ -748,8 +748,8 @@ ROUTES: dict[str, Route] = {
             path="/signing-keys",
             summary="Add a signing key. A secret that is made is in this answer only.",
             roles=ADMIN,
-            body=signing_keys.NewSigningKey(),
-            answer=signing_keys.SigningKeyWithSecret(),
+            body=signing_keys.NewSigningKey,
+            answer=signing_keys.SigningKeyWithSecret,
             status=201,
         ),
         Route(
@@ -758,7 +758,7 @@ ROUTES: dict[str, Route] = {
             path="/signing-keys",
             summary="List the signing keys, also revoked ones.",
             roles=ADMIN,
-            answer=signing_keys.SigningKeyList(),
+            answer=signing_keys.SigningKeyList,
         ),
         Route(
             name="revoke_signing_key",
@@ -766,7 +766,7 @@ ROUTES: dict[str, Route] = {
             path="/signing-keys/{kid:text}",
             summary="Revoke a signing key. Its tokens are refused within a second.",
             roles=ADMIN,
-            answer=signing_keys.SigningKey(),
+            answer=signing_keys.SigningKey,
         ),
         Route(
             name="create_webhook",
@@ -774,8 +774,8 @@ ROUTES: dict[str, Route] = {
             path="/webhooks",
             summary="Create a webhook. Its secret is in this answer only.",
             roles=ADMIN,
-            body=webhooks.NewWebhook(),
-            answer=webhooks.WebhookWithSecret(),
+            body=webhooks.NewWebhook,
+            answer=webhooks.WebhookWithSecret,
             status=201,
         ),
         Route(
@@ -784,8 +784,8 @@ ROUTES: dict[str, Route] = {
             path="/webhooks",
             summary="List webhooks, oldest first, also disabled ones.",
             roles=ADMIN,
-            query=lists.PageQuery(),
-            answer=webhooks.WebhookPage(),
+            query=lists.PageQuery,
+            answer=webhooks.WebhookPage,
         ),
         Route(
             name="get_webhook",
@@ -793,7 +793,7 @@ ROUTES: dict[str, Route] = {
             path="/webhooks/{id}",
             summary="Show a webhook.",
             roles=ADMIN,
-            answer=webhooks.Webhook(),
+            answer=webhooks.Webhook,
             is_tagged=True,
         ),
         Route(
@@ -802,8 +802,8 @@ ROUTES: dict[str, Route] = {
             path="/webhooks/{id}",
             summary="Change, disable or enable a webhook. It continues where it was disabled.",
             roles=ADMIN,
-            body=webhooks.WebhookChanges(),
-            answer=webhooks.Webhook(),
+            body=webhooks.WebhookChanges,
+            answer=webhooks.Webhook,
             is_tagged=True,
         ),
         Route(
@@ -812,7 +812,7 @@ ROUTES: dict[str, Route] = {
             path="/webhooks/{id}/state",
             summary="Show how far the deliveries of a webhook are.",
             roles=ADMIN,
-            answer=webhooks.WebhookState(),
+            answer=webhooks.WebhookState,
         ),
         Route(
             name="rotate_webhook_secret",
@@ -820,7 +820,7 @@ ROUTES: dict[str, Route] = {
             path="/webhooks/{id}/rotate",
             summary="Replace the secret of a webhook. The old one signs as well for a day.",
             roles=ADMIN,
-            answer=webhooks.WebhookSecret(),
+            answer=webhooks.WebhookSecret,
         ),
         Route(
             name="test_webhook",
@@ -828,7 +828,7 @@ ROUTES: dict[str, Route] = {
             path="/webhooks/{id}/test",
             summary="Send the event `test`, with the number 0. Its result is in the log of deliveries.",
             roles=ADMIN,
-            answer=webhooks.Queued(),
+            answer=webhooks.Queued,
             status=202,
         ),
         Route(
@@ -837,8 +837,8 @@ ROUTES: dict[str, Route] = {
             path="/webhooks/{id}/deliveries",
             summary="List the deliveries of a webhook, newest event first.",
             roles=ADMIN,
-            query=webhooks.DeliveryQuery(),
-            answer=webhooks.DeliveryPage(),
+            query=webhooks.DeliveryQuery,
+            answer=webhooks.DeliveryPage,
         ),
         Route(
             name="replay_webhook_delivery",
@@ -846,7 +846,7 @@ ROUTES: dict[str, Route] = {
             path="/webhooks/{id}/deliveries/{number:text}/replay",
             summary="Deliver an event again.",
             roles=ADMIN,
-            answer=webhooks.Queued(),
+            answer=webhooks.Queued,
             status=202,
         ),
         Route(
@@ -855,8 +855,8 @@ ROUTES: dict[str, Route] = {
             path="/webhooks/{id}/replay",
             summary="Deliver events again: those after a number, or those that were set aside.",
             roles=ADMIN,
-            body=webhooks.Replay(),
-            answer=webhooks.Queued(),
+            body=webhooks.Replay,
+            answer=webhooks.Queued,
             status=202,
         ),
         Route(
@@ -865,8 +865,8 @@ ROUTES: dict[str, Route] = {
             path="/audit",
             summary="List changes of people, keys and settings, newest first.",
             roles=ADMIN,
-            query=audit.AuditQuery(),
-            answer=audit.AuditPage(),
+            query=audit.AuditQuery,
+            answer=audit.AuditPage,
         ),
         Route(
             name="list_conversations",
@@ -874,8 +874,8 @@ ROUTES: dict[str, Route] = {
             path="/conversations",
             summary="List conversations, newest activity first.",
             roles=STAFF,
-            query=conversations.ConversationQuery(),
-            answer=conversations.ConversationList(),
+            query=conversations.ConversationQuery,
+            answer=conversations.ConversationList,
         ),
         Route(
             name="create_conversation",
@@ -883,8 +883,8 @@ ROUTES: dict[str, Route] = {
             path="/conversations",
             summary="Open a conversation as a contact, with its first message. For API keys and admins.",
             roles=ANSWERING,
-            body=conversations.NewConversation(),
-            answer=conversations.StartedConversation(),
+            body=conversations.NewConversation,
+            answer=conversations.StartedConversation,
             status=201,
         ),
         Route(
@@ -893,7 +893,7 @@ ROUTES: dict[str, Route] = {
             path="/conversations/{id}",
             summary="Show a conversation.",
             roles=STAFF,
-            answer=conversations.Conversation(),
+            answer=conversations.Conversation,
             is_tagged=True,
         ),
         Route(
@@ -902,8 +902,8 @@ ROUTES: dict[str, Route] = {
             path="/conversations/{id}",
             summary="Change the status, the priority or the assignment of a conversation.",
             roles=ANSWERING,
-            body=conversations.ConversationChange(),
-            answer=conversations.Conversation(),
+            body=conversations.ConversationChange,
+            answer=conversations.Conversation,
             is_tagged=True,
         ),
         Route(
@@ -912,8 +912,8 @@ ROUTES: dict[str, Route] = {
             path="/conversations/{id}/merge",
             summary="Close a conversation and continue it in another one of the same customer. No message is moved.",
             roles=ANSWERING,
-            body=conversations.Merge(),
-            answer=conversations.Conversation(),
+            body=conversations.Merge,
+            answer=conversations.Conversation,
         ),
         Route(
             name="list_messages",
@@ -921,8 +921,8 @@ ROUTES: dict[str, Route] = {
             path="/conversations/{id}/messages",
             summary="List messages by ascending `seq`: the last ones, or those before or after a `seq`.",
             roles=STAFF,
-            query=requests.MessageRange(),
-            answer=messages.MessageList(),
+            query=requests.MessageRange,
+            answer=messages.MessageList,
         ),
         Route(
             name="send_message",
@@ -930,8 +930,8 @@ ROUTES: dict[str, Route] = {
             path="/conversations/{id}/messages",
             summary="Send a message as an agent, as the contact or as the system.",
             roles=ANSWERING,
-            body=messages.NewMessage(),
-            answer=messages.Message(),
+            body=messages.NewMessage,
+            answer=messages.Message,
             status=201,
         ),
         Route(
@@ -940,8 +940,8 @@ ROUTES: dict[str, Route] = {
             path="/conversations/{id}/messages/{messageId}",
             summary="Edit a message that the caller has sent, within MESSAGE_CHANGE_MINUTES.",
             roles=ANSWERING,
-            body=messages.MessageEdit(),
-            answer=messages.Message(),
+            body=messages.MessageEdit,
+            answer=messages.Message,
         ),
         Route(
             name="withdraw_message",
@@ -949,7 +949,7 @@ ROUTES: dict[str, Route] = {
             path="/conversations/{id}/messages/{messageId}",
             summary="Erase a message that the caller has sent, within MESSAGE_CHANGE_MINUTES.",
             roles=ANSWERING,
-            answer=messages.Message(),
+            answer=messages.Message,
         ),
         Route(
             name="list_conversation_events",
@@ -957,8 +957,8 @@ ROUTES: dict[str, Route] = {
             path="/conversations/{id}/events",
             summary="List the changes of a conversation, newest first.",
             roles=STAFF,
-            query=lists.PageQuery(),
-            answer=conversations.LogPage(),
+            query=lists.PageQuery,
+            answer=conversations.LogPage,
         ),
         Route(
             name="list_presence",
@@ -966,8 +966,8 @@ ROUTES: dict[str, Route] = {
             path="/presence",
             summary="List agents with their presence, newest agents first.",
             roles=STAFF,
-            query=lists.PageQuery(),
-            answer=presence.PresencePage(),
+            query=lists.PageQuery,
+            answer=presence.PresencePage,
         ),
         Route(
             name="get_queues",
@@ -975,7 +975,7 @@ ROUTES: dict[str, Route] = {
             path="/queues",
             summary="Show the queues of the account and its teams, and the agents with presence and load.",
             roles=ADMIN,
-            answer=reports.Queues(),
+            answer=reports.Queues,
             table="queues",
         ),
         Route(
@@ -984,8 +984,8 @@ ROUTES: dict[str, Route] = {
             path="/reports/figures",
             summary="Show the figures of a range by hour of the day, team or agent.",
             roles=ADMIN,
-            query=reports.GetReport(),
-            answer=reports.Report(),
+            query=reports.GetReport,
+            answer=reports.Report,
             table="rows",
         ),
         Route(
@@ -994,8 +994,8 @@ ROUTES: dict[str, Route] = {
             path="/reports/items",
             summary="List what a figure of a report counts, newest first.",
             roles=ADMIN,
-            query=reports.ReportItemQuery(),
-            answer=reports.ReportItemPage(),
+            query=reports.ReportItemQuery,
+            answer=reports.ReportItemPage,
             table="items",
         ),
         Route(
@@ -1004,8 +1004,8 @@ ROUTES: dict[str, Route] = {
             path="/reports/drafts",
             summary="Show what became of the drafts of a range, by category and by source.",
             roles=ADMIN,
-            query=draft_reports.DraftReportQuery(),
-            answer=draft_reports.DraftReport(),
+            query=draft_reports.DraftReportQuery,
+            answer=draft_reports.DraftReport,
         ),
         Route(
             name="get_automatic_report",
@@ -1013,8 +1013,8 @@ ROUTES: dict[str, Route] = {
             path="/reports/automatic",
             summary="Show what became of the conversations of a range that the AI has answered by itself.",
             roles=ADMIN,
-            query=draft_reports.DraftReportQuery(),
-            answer=automatic.AutomaticReport(),
+            query=draft_reports.DraftReportQuery,
+            answer=automatic.AutomaticReport,
         ),
         Route(
             name="create_token",
@@ -1022,8 +1022,8 @@ ROUTES: dict[str, Route] = {
             path="/tokens",
             summary="Issue a token for a contact or a user, with which a socket authenticates.",
             roles=ADMIN,
-            body=tokens.NewToken(),
-            answer=tokens.Token(),
+            body=tokens.NewToken,
+            answer=tokens.Token,
             status=201,
         ),
         Route(
@@ -1032,7 +1032,7 @@ ROUTES: dict[str, Route] = {
             path="/me",
             summary="Show the API key or the user of this request.",
             roles=STAFF,
-            answer=tokens.Caller(),
+            answer=tokens.Caller,
         ),
         Route(
             name="get_feed",
@@ -1040,8 +1040,8 @@ ROUTES: dict[str, Route] = {
             path="/feed",
             summary="Read the next changes of the account after a number, as soon as there are any.",
             roles=STAFF,
-            query=feed.FeedQuery(),
-            answer=feed.FeedPage(),
+            query=feed.FeedQuery,
+            answer=feed.FeedPage,
         ),
     )
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from marshmallow import Schema
 
 from hummdesk.contract import operations, payloads, requests
-from hummdesk.contract.event_schemas import schema_of
+from hummdesk.contract.event_schemas import Described
 from hummdesk.contract.resources import categories, decisions, reports
 from hummdesk.core.models import ANSWERING, STAFF, Role
 from hummdesk.publish import events as published
@@ -36,13 +36,13 @@ ADMIN: frozenset[Role] = frozenset({"admin"})
 class Request:
     """Client to server.
 
-    `answer` is the schema of the fields beside `ok`. A payload that is no object stands for the field `bare`.
+    `answer` has the fields beside `ok`. A payload that is no object stands for the field `bare`.
     """
 
     name: str
-    schema: Schema
+    schema: type[Schema]
     roles: frozenset[Role]
-    answer: Schema
+    answer: Described
     bare: str | None = None
     needs_person: bool = True
 
@@ -52,119 +52,119 @@ REQUESTS: dict[str, Request] = {
     for request in (
         Request(
             "authenticate",
-            requests.Authenticate(),
+            requests.Authenticate,
             ALL_ROLES,
-            schema_of(Authenticated)(),
+            Authenticated,
             bare="token",
             needs_person=False,
         ),
         Request(
             "join_conversation",
-            requests.JoinConversation(),
+            requests.JoinConversation,
             ALL_ROLES,
-            payloads.Joined(),
+            payloads.Joined,
             bare="conversationId",
         ),
         Request(
             "leave_conversation",
-            requests.OfConversation(),
+            requests.OfConversation,
             ALL_ROLES,
-            payloads.Done(),
+            payloads.Done,
             bare="conversationId",
         ),
-        Request("send_message", requests.SendMessage(), WRITING, payloads.Receipt()),
-        Request("edit_message", requests.EditMessage(), ANSWERING, schema_of(MessageUpdated)()),
-        Request("withdraw_message", requests.OfMessage(), ANSWERING, schema_of(MessageUpdated)()),
-        Request("message_read", requests.MessageRead(), WRITING, payloads.Done()),
-        Request("mark_unread", requests.MarkUnread(), ANSWERING, schema_of(UnreadChanged)()),
-        Request("typing_start", requests.TypingStart(), WRITING, payloads.Done()),
-        Request("typing_stop", requests.OfConversation(), WRITING, payloads.Done()),
-        Request("agent_online", requests.Nothing(), ANSWERING, payloads.Done()),
-        Request("agent_offline", requests.Nothing(), ANSWERING, payloads.Done()),
+        Request("send_message", requests.SendMessage, WRITING, payloads.Receipt),
+        Request("edit_message", requests.EditMessage, ANSWERING, MessageUpdated),
+        Request("withdraw_message", requests.OfMessage, ANSWERING, MessageUpdated),
+        Request("message_read", requests.MessageRead, WRITING, payloads.Done),
+        Request("mark_unread", requests.MarkUnread, ANSWERING, UnreadChanged),
+        Request("typing_start", requests.TypingStart, WRITING, payloads.Done),
+        Request("typing_stop", requests.OfConversation, WRITING, payloads.Done),
+        Request("agent_online", requests.Nothing, ANSWERING, payloads.Done),
+        Request("agent_offline", requests.Nothing, ANSWERING, payloads.Done),
         Request(
             "set_agent_status",
-            requests.SetAgentStatus(),
+            requests.SetAgentStatus,
             ANSWERING,
-            schema_of(AgentStatusChanged)(),
+            AgentStatusChanged,
         ),
         Request(
             "update_conversation_status",
-            requests.UpdateConversationStatus(),
+            requests.UpdateConversationStatus,
             ANSWERING,
-            schema_of(ConversationStatusChanged)(),
+            ConversationStatusChanged,
         ),
         Request(
             "snooze_conversation",
-            requests.SnoozeConversation(),
+            requests.SnoozeConversation,
             ANSWERING,
-            schema_of(ConversationStatusChanged)(),
+            ConversationStatusChanged,
         ),
         Request(
             "assign_conversation",
-            requests.AssignConversation(),
+            requests.AssignConversation,
             ANSWERING,
-            payloads.Moved(),
+            payloads.Moved,
         ),
         Request(
             "unassign_conversation",
-            requests.UnassignConversation(),
+            requests.UnassignConversation,
             ANSWERING,
-            schema_of(ConversationUnassigned)(),
+            ConversationUnassigned,
         ),
         Request(
             "claim_conversation",
-            requests.OfConversation(),
+            requests.OfConversation,
             ANSWERING,
-            schema_of(ConversationAssigned)(),
+            ConversationAssigned,
         ),
         Request(
             "release_conversation",
-            requests.OfConversation(),
+            requests.OfConversation,
             ANSWERING,
-            schema_of(ConversationUnassigned)(),
+            ConversationUnassigned,
         ),
-        Request("merge_conversation", requests.MergeConversation(), ANSWERING, payloads.Done()),
-        Request("update_conversations", requests.UpdateConversations(), ANSWERING, payloads.UpdatedConversations()),
-        Request("label_conversation", requests.LabelConversation(), ANSWERING, payloads.Labelled()),
+        Request("merge_conversation", requests.MergeConversation, ANSWERING, payloads.Done),
+        Request("update_conversations", requests.UpdateConversations, ANSWERING, payloads.UpdatedConversations),
+        Request("label_conversation", requests.LabelConversation, ANSWERING, payloads.Labelled),
         Request(
             "correct_classification",
-            requests.CorrectClassification(),
+            requests.CorrectClassification,
             ANSWERING,
-            schema_of(ClassificationCorrected)(),
+            ClassificationCorrected,
         ),
         Request(
             "rate_conversation",
-            requests.RateConversation(),
+            requests.RateConversation,
             CUSTOMER,
-            schema_of(ConversationRated)(),
+            ConversationRated,
         ),
-        Request("judge_answer", requests.JudgeAnswer(), CUSTOMER, payloads.Judged()),
-        Request("state_details", requests.StateDetails(), CUSTOMER, payloads.Done()),
-        Request("visit_page", requests.VisitPage(), CUSTOMER, payloads.Done()),
-        Request("get_introduction", requests.Nothing(), CUSTOMER, payloads.Introduction()),
-        Request("start_conversation", requests.StartConversation(), CUSTOMER, payloads.Started()),
+        Request("judge_answer", requests.JudgeAnswer, CUSTOMER, payloads.Judged),
+        Request("state_details", requests.StateDetails, CUSTOMER, payloads.Done),
+        Request("visit_page", requests.VisitPage, CUSTOMER, payloads.Done),
+        Request("get_introduction", requests.Nothing, CUSTOMER, payloads.Introduction),
+        Request("start_conversation", requests.StartConversation, CUSTOMER, payloads.Started),
         Request(
             "list_conversations",
-            requests.ListConversations(),
+            requests.ListConversations,
             ALL_ROLES,
-            payloads.ConversationPage(),
+            payloads.ConversationPage,
         ),
-        Request("get_messages", requests.GetMessages(), ALL_ROLES, payloads.MessagePage()),
-        Request("sync", requests.Sync(), ALL_ROLES, payloads.Synced()),
-        Request("get_presence", requests.Nothing(), STAFF, payloads.Colleagues()),
-        Request("get_teams", requests.Nothing(), STAFF, payloads.Teams()),
-        Request("get_inbox", requests.Nothing(), STAFF, payloads.Inbox()),
-        Request("get_categories", requests.Nothing(), STAFF, categories.CategoryNames()),
-        Request("get_decision", requests.OfConversation(), STAFF, decisions.Decision()),
-        Request("get_availability", requests.Nothing(), ALL_ROLES, payloads.AvailabilityAnswer()),
-        Request("get_queues", requests.Nothing(), ADMIN, reports.Queues()),
-        Request("get_report", reports.GetReport(), ADMIN, reports.Report()),
-        Request("request_draft", requests.OfConversation(), ANSWERING, payloads.RequestedRun()),
-        Request("request_summary", requests.OfConversation(), ANSWERING, payloads.RequestedRun()),
-        Request("get_assistance", requests.Nothing(), ANSWERING, payloads.Assistance()),
-        Request("request_assist", requests.RequestAssist(), ANSWERING, payloads.RequestedRun()),
-        Request("mark_draft", requests.MarkDraft(), ANSWERING, payloads.Done()),
-        Request("get_operations", requests.Nothing(), ADMIN, operations.Operations()),
+        Request("get_messages", requests.GetMessages, ALL_ROLES, payloads.MessagePage),
+        Request("sync", requests.Sync, ALL_ROLES, payloads.Synced),
+        Request("get_presence", requests.Nothing, STAFF, payloads.Colleagues),
+        Request("get_teams", requests.Nothing, STAFF, payloads.Teams),
+        Request("get_inbox", requests.Nothing, STAFF, payloads.Inbox),
+        Request("get_categories", requests.Nothing, STAFF, categories.CategoryNames),
+        Request("get_decision", requests.OfConversation, STAFF, decisions.Decision),
+        Request("get_availability", requests.Nothing, ALL_ROLES, payloads.AvailabilityAnswer),
+        Request("get_queues", requests.Nothing, ADMIN, reports.Queues),
+        Request("get_report", reports.GetReport, ADMIN, reports.Report),
+        Request("request_draft", requests.OfConversation, ANSWERING, payloads.RequestedRun),
+        Request("request_summary", requests.OfConversation, ANSWERING, payloads.RequestedRun),
+        Request("get_assistance", requests.Nothing, ANSWERING, payloads.Assistance),
+        Request("request_assist", requests.RequestAssist, ANSWERING, payloads.RequestedRun),
+        Request("mark_draft", requests.MarkDraft, ANSWERING, payloads.Done),
+        Request("get_operations", requests.Nothing, ADMIN, operations.Operations),
     )
 }
 
@@ -174,16 +174,16 @@ class Event:
     """Server to client, as a class of `hummdesk.publish.events` defines it."""
 
     name: str
-    schema: Schema
+    schema: Described
     recipients: frozenset[Recipient]
 
 
-def _schema(event: type[SocketEvent]) -> Schema:
-    """Derived from the fields of the event. An event that writes its payload itself names a schema of `payloads`."""
+def _schema(event: type[SocketEvent]) -> Described:
+    """The event itself, or if it writes its payload itself, the schema of `payloads` that it names."""
     if event.payload is SocketEvent.payload:
-        return schema_of(event)()
+        return event
     named: type[Schema] = getattr(payloads, event.schema)
-    return named()
+    return named
 
 
 EVENTS: dict[str, Event] = {

@@ -2,6 +2,7 @@
 
 import json
 
+from hummdesk.contract.event_schemas import instance_of
 from hummdesk.contract.fields import JsonSchema, reference
 from hummdesk.contract.json_schema import payload_of, shapes
 from hummdesk.contract.table import EVENTS, REQUESTS, Request
@@ -20,11 +21,14 @@ export type ErrorCode = ErrorReport["code"];
 
 def render() -> str:
     parts = [HEAD, *(interface(name, shape) for name, shape in shapes().items())]
-    sent = [f"  {name}: (payload: {type_of(reference(event.schema))}) => void;" for name, event in EVENTS.items()]
+    sent = [
+        f"  {name}: (payload: {type_of(reference(instance_of(event.schema)))}) => void;"
+        for name, event in EVENTS.items()
+    ]
     asked = [f"  {name}: ({_parameters(request)}) => void;" for name, request in REQUESTS.items()]
     parts.append(_map("ServerToClientEvents", sent))
     parts.append(_map("ClientToServerEvents", asked))
-    answers = [f"  {name}: {type(request.answer).__name__};" for name, request in REQUESTS.items()]
+    answers = [f"  {name}: {type(instance_of(request.answer)).__name__};" for name, request in REQUESTS.items()]
     parts.append("/** The fields of each answer beside `ok`. */")
     parts.append(_map("Answers", answers))
     return "\n".join(parts)
@@ -36,7 +40,7 @@ def _map(name: str, lines: list[str]) -> str:
 
 def _parameters(request: Request) -> str:
     payload = payload_of(request)
-    acknowledge = f"acknowledge?: Acknowledge<{type(request.answer).__name__}>"
+    acknowledge = f"acknowledge?: Acknowledge<{type(instance_of(request.answer)).__name__}>"
     return acknowledge if payload is None else f"payload: {type_of(payload)}, {acknowledge}"
 
 

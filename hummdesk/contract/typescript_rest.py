@@ -77,5 +77,5 @@ def _camel(name: str) -> str:
     return first + "".join(part.capitalize() for part in others)
 
 
-def _name(schema: Schema) -> str:
-    return type(schema).__name__
+def _name(schema: type[Schema]) -> str:
+    return schema.__name__

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from hummdesk.contract.event_schemas import instance_of
 from hummdesk.contract.loading import loader
 from hummdesk.contract.table import REQUESTS, Request
 from hummdesk.core.errors import (
@@ -111,7 +112,7 @@ def validated(request: Request, arguments: list[Any]) -> Payload:
     if request.bare is not None and not isinstance(payload, dict):
         payload = {request.bare: payload}
     try:
-        return loader(request.schema)(payload)
+        return loader(instance_of(request.schema))(payload)
     except ValidationError as error:
         raise Invalid(details=json_safe(error.messages)) from error
 

@@ -5,6 +5,7 @@ import io
 
 from marshmallow import fields
 
+from hummdesk.contract.event_schemas import instance_of
 from hummdesk.contract.rest import Route
 from hummdesk.server.context import Payload
 
@@ -25,7 +26,7 @@ def table_of(route: Route, body: Payload) -> str:
 
 def columns_of(route: Route) -> list[str]:
     """The names of the fields of an item."""
-    field = route.answer and route.answer.fields[route.table or ""]
+    field = route.answer and instance_of(route.answer).fields[route.table or ""]
     if not isinstance(field, fields.List) or not isinstance(field.inner, fields.Nested):
         raise ValueError(f"{route.name}: a table is a list of objects")
     return list(field.inner.schema.fields)

@@ -7,6 +7,7 @@ import orjson
 from marshmallow import Schema, ValidationError
 from sanic import Request
 
+from hummdesk.contract.event_schemas import instance_of
 from hummdesk.contract.fields import Boolean, Integer
 from hummdesk.contract.rest import Route
 from hummdesk.core.errors import Invalid, NotFound
@@ -64,17 +65,17 @@ def body_of(route: Route, request: Request[Any, Any]) -> Payload:
     return _loaded(route.body, body)
 
 
-def _loaded(schema: Schema, given: dict[str, Any]) -> Payload:
+def _loaded(schema: type[Schema], given: dict[str, Any]) -> Payload:
     try:
-        loaded: Payload = schema.load(given)
+        loaded: Payload = instance_of(schema).load(given)
     except ValidationError as error:
         raise Invalid(details=json_safe(error.messages)) from error
     return loaded
 
 
-def _typed(schema: Schema, name: str, text: str) -> Any:
+def _typed(schema: type[Schema], name: str, text: str) -> Any:
     """Return a parameter of the query as its field takes it; what it cannot be is left to the field to refuse."""
-    field = schema.fields.get(name)
+    field = instance_of(schema).fields.get(name)
     if isinstance(field, Integer):
         return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else text
     if isinstance(field, Boolean):

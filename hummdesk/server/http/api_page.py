@@ -10,6 +10,7 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, html
 
 from hummdesk.contract import openapi
+from hummdesk.contract.event_schemas import instance_of
 from hummdesk.contract.fields import json_schema
 from hummdesk.contract.rest import BASE, ROUTES, Route
 from hummdesk.server.http.contract_page import code, kind_of, prose, shape_section, table
@@ -77,7 +78,7 @@ def _call(route: Route, document: dict[str, Any]) -> str:
     ]
     parts.append(f"<p>Roles: {', '.join(sorted(route.roles))}.{' Deprecated.' if route.deprecated else ''}</p>")
     if route.query is not None:
-        rows = [[code(name), kind_of(json_schema(field))] for name, field in route.query.fields.items()]
+        rows = [[code(name), kind_of(json_schema(field))] for name, field in instance_of(route.query).fields.items()]
         parts.append(table(("parameter", "type"), rows))
     if route.body is not None:
         parts.append(_content("Body", operation["requestBody"]["content"]))

@@ -13,6 +13,7 @@ from sanic.response import HTTPResponse, html
 from sanic.response import json as as_json
 
 from hummdesk.contract.asyncapi import DESCRIPTION, document
+from hummdesk.contract.event_schemas import instance_of
 from hummdesk.contract.fields import JsonSchema, reference
 from hummdesk.contract.json_schema import payload_of, shapes
 from hummdesk.contract.table import EVENTS, REQUESTS
@@ -53,11 +54,16 @@ def blueprint() -> Blueprint:
 @cache
 def render() -> str:
     requests = [
-        [code(name), ", ".join(sorted(request.roles)), kind_of(payload_of(request)), kind_of(reference(request.answer))]
+        [
+            code(name),
+            ", ".join(sorted(request.roles)),
+            kind_of(payload_of(request)),
+            kind_of(reference(instance_of(request.answer))),
+        ]
         for name, request in REQUESTS.items()
     ]
     events = [
-        [code(name), ", ".join(sorted(event.recipients)), kind_of(reference(event.schema))]
+        [code(name), ", ".join(sorted(event.recipients)), kind_of(reference(instance_of(event.schema)))]
         for name, event in EVENTS.items()
     ]
     return "".join(

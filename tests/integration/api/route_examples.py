@@ -12,6 +12,7 @@ from uuid import UUID
 
 from marshmallow import Schema, fields
 
+from hummdesk.contract.event_schemas import instance_of
 from hummdesk.contract.fields import Id
 from hummdesk.contract.rest import ROUTES, Route
 from hummdesk.core.ids import new_id
@@ -197,12 +198,12 @@ def with_field(body: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]
     return {**body, outer: with_field(body.get(outer, {}), inner, value) if inner else value}
 
 
-def id_fields(schema: Schema | None) -> Iterator[tuple[str, bool]]:
+def id_fields(schema: type[Schema] | None) -> Iterator[tuple[str, bool]]:
     """The fields of a query or a body that have an id, and whether each is a list of them."""
-    for name, field in schema.fields.items() if schema is not None else ():
+    for name, field in instance_of(schema).fields.items() if schema is not None else ():
         inner = field.inner if isinstance(field, fields.List) else field
         if isinstance(inner, fields.Nested):
-            nested = list(id_fields(inner.schema))
+            nested = list(id_fields(type(inner.schema)))
             assert not nested or inner is field, f"an id inside a list {name}: {HOW}"
             yield from ((f"{name}.{one}", is_list) for one, is_list in nested)
         if isinstance(inner, Id):

@@ -10,6 +10,7 @@ import psycopg
 import socketio
 from marshmallow import Schema
 
+from hummdesk.contract.event_schemas import instance_of
 from hummdesk.contract.payloads import ErrorReport
 from hummdesk.contract.table import EVENTS, REQUESTS
 from hummdesk.core import tokens
@@ -118,7 +119,7 @@ class Client:
 
     async def _record(self, event: str, payload: Any = None, offset: str = "") -> None:
         if event in EVENTS:
-            self._compare(event, EVENTS[event].schema, payload)
+            self._compare(event, instance_of(EVENTS[event].schema), payload)
         async with self._news:
             self.received.append((event, payload))
             self._news.notify_all()
@@ -127,7 +128,7 @@ class Client:
 def _answer(event: str, answer: dict[str, Any]) -> tuple[Schema, Any]:
     """The schema of an answer, and the fields beside `ok`."""
     if answer["ok"]:
-        return REQUESTS[event].answer, {name: value for name, value in answer.items() if name != "ok"}
+        return instance_of(REQUESTS[event].answer), {name: value for name, value in answer.items() if name != "ok"}
     return ErrorReport(), answer["error"]
 
 
