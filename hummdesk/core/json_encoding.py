@@ -20,6 +20,8 @@ def encode(value: Any, *, indented: bool = False) -> bytes:
         return text.encode(errors="replace")  # for half of a surrogate pair
 
 
-def _text(value: object) -> str:
-    """Of a value that JSON has no type for, as orjson writes it."""
+def _text(value: object) -> Any:
+    """Of a value that JSON has no type for, as orjson writes it; of one that is encoded already, the value itself."""
+    if isinstance(value, orjson.Fragment):
+        return json.loads(orjson.dumps(value))
     return value.isoformat() if isinstance(value, datetime) else str(value)

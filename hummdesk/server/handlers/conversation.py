@@ -4,13 +4,16 @@ import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
+from orjson import Fragment
+
+from hummdesk.core import json_encoding
 from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import ANSWERING, Conversation, Message, Person
 from hummdesk.publish.events.ai import finding_of
 from hummdesk.server.actions import continuations, read_receipts
 from hummdesk.server.actions import conversations as actions
 from hummdesk.server.actions.queue_positions import queue_of
-from hummdesk.server.answers import free_bytes, json_bytes
+from hummdesk.server.answers import free_bytes
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.handlers import lines, viewers
 from hummdesk.server.handlers.missed import missed_in
@@ -99,10 +102,12 @@ async def _answer(
         answer["queue"] = queue
     left = free_bytes(context, answer)
     if (newest := found.newest) is not None:
-        if json_bytes({"messages": [message.wire() for message in newest[0]]}) > left:
+        shown = _packed(newest[0])
+        if len(shown) > left:
             reader = context.database.reader(viewer.account_id)
             newest = await _newest(reader, viewer, conversation.id, left)
-        return answer | _whole(conversation, *newest)
+            shown = _packed(newest[0])
+        return answer | _whole(conversation, *newest, shown)
     async with context.database.account(viewer.account_id) as tx:
         return answer | await _missed(tx, viewer, conversation, payload, max_bytes=left)
 
@@ -126,10 +131,15 @@ async def _newest(tx: Transaction, viewer: Person, conversation_id: UUID, max_by
     )
 
 
-def _whole(conversation: Conversation, found: list[Message], has_more: bool) -> Payload:
-    """The newest messages that fit. They were read after the conversation."""
+def _packed(found: list[Message]) -> bytes:
+    """Messages as JSON: encoded once, to be measured and sent."""
+    return json_encoding.encode([message.wire() for message in found])
+
+
+def _whole(conversation: Conversation, found: list[Message], has_more: bool, shown: bytes) -> Payload:
+    """The newest messages that fit, `shown` as JSON. They were read after the conversation."""
     return {
-        "messages": [message.wire() for message in found],
+        "messages": Fragment(shown),
         "updates": [],
         "lastSeq": max([conversation.last_seq, *(message.seq for message in found[-1:])]),
         "hasMore": has_more,

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 
 from hummdesk.core import json_encoding
@@ -21,6 +22,13 @@ def test_other_values_are_encoded_alike_with_and_without_it() -> None:
     row = {"at": AT, "name": "ä"}
     assert json_encoding.encode(row) == b'{"at":"2026-01-02T03:04:05+00:00","name":"\xc3\xa4"}'
     assert json_encoding.encode([row, 10**20]) == b"[" + json_encoding.encode(row) + b",100000000000000000000]"
+
+
+def test_part_that_is_encoded_already_is_not_changed_by_such_an_integer() -> None:
+    row = {"at": AT, "name": "ä", "number": 10**20}
+    part = orjson.Fragment(json_encoding.encode(row))
+    assert json_encoding.encode([part, 1]) == b"[" + json_encoding.encode(row) + b",1]"
+    assert json_encoding.encode([part, 10**20]) == b"[" + json_encoding.encode(row) + b",100000000000000000000]"
 
 
 def test_half_of_a_surrogate_pair_is_replaced() -> None:
