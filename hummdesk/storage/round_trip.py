@@ -4,6 +4,7 @@ psycopg's pipeline sends each statement by itself and parses its parameters agai
 libpq for all. Without BEGIN the transaction ends with the synchronization, also after an error.
 """
 
+import json
 import os
 import re
 import secrets
@@ -20,6 +21,7 @@ from psycopg.adapt import PyFormat
 from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
+from psycopg.types.json import set_json_loads
 from psycopg.waiting import Ready, Wait
 
 Row = dict[str, Any]
@@ -44,6 +46,16 @@ T = TypeVar("T")
 Exchange = Generator[Wait, Ready | int | None, T]
 LOST = (InvalidSqlStatementName, FeatureNotSupported)
 """Raised for a prepared statement that was lost, as psycopg's rollback deallocates all, or is of a former schema."""
+
+
+def load_json(text: bytes | str) -> Any:
+    """As json.loads, which takes most of the time of a message for its metadata and attachments: both mostly empty."""
+    if text == b"{}":
+        return {}
+    return [] if text == b"[]" else json.loads(text)
+
+
+set_json_loads(load_json)
 
 _numbers = count()
 _IMPORT = secrets.token_hex(4).encode()
