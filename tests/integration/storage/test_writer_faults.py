@@ -32,7 +32,10 @@ async def locked(account: Any) -> AsyncIterator[None]:
         yield
 
 
-async def test_locked_conversation_delays_no_other_send(account: Any, foreign: Any, harness: WriterHarness) -> None:
+async def test_locked_conversation_delays_no_other_send(
+    account: Any, foreign: Any, harness: WriterHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_writer, "LOCK_SECONDS", 60.0)
     async with locked(account):
         stuck = [asyncio.create_task(harness.send(account, "customer")) for _ in range(8)]
         for number in range(1, 4):
