@@ -1,6 +1,7 @@
 """Transactions of several accounts, each in one round trip."""
 
 from collections.abc import Iterable, Sequence
+from time import monotonic
 from uuid import UUID
 
 from psycopg.rows import dict_row
@@ -8,12 +9,41 @@ from psycopg_pool import AsyncConnectionPool
 
 from hummdesk.core.epochs import Epochs
 from hummdesk.storage import round_trip
-from hummdesk.storage.database import GENERIC_PLANS, NO_PRIMARY, RECONNECT_SECONDS, abort_after, connection_string
+from hummdesk.storage.database import (
+    DISCARD,
+    GENERIC_PLANS,
+    NO_PRIMARY,
+    RECONNECT_SECONDS,
+    abort_after,
+    connection_string,
+)
 from hummdesk.storage.driver_errors import translated
 from hummdesk.storage.role import Role, RoleConnection, opening
 from hummdesk.storage.round_trip import Row, Statement
 
 ROLE: Role = "hummdesk_writer"
+PLAN_SECONDS, LONGEST_PLAN_SECONDS = 1.0, 300.0
+"""First and longest lifetime of plans."""
+
+
+class WritingConnection(RoleConnection):
+    """A connection that keeps each plan for twice as long as the one before.
+
+    A plan that was made before the first messages reads all messages of a conversation for each new one. In a database
+    that grows fast, autovacuum, whose ANALYZE replaces it, comes a minute and many thousand messages later.
+    """
+
+    _planned_at = float("-inf")
+    plan_seconds = PLAN_SECONDS
+    """Lifetime of the present plans."""
+
+    def has_old_plans(self) -> bool:
+        """Whether its plans are too old; the caller must discard them now."""
+        if self.prepared is None or monotonic() - max(self._planned_at, self.verified_at) < self.plan_seconds:
+            return False
+        self._planned_at = monotonic()
+        self.plan_seconds = min(2 * self.plan_seconds, LONGEST_PLAN_SECONDS)
+        return True
 
 
 class WriterConnection:
@@ -28,10 +58,10 @@ class WriterConnection:
         self._timeout = timeout
         self._epochs = epochs
         self._openings = {reads_epoch: _opening(timeout, reads_epoch=reads_epoch) for reads_epoch in (False, True)}
-        self._pool: AsyncConnectionPool[RoleConnection] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[WritingConnection] = AsyncConnectionPool(
             connection_string(url, role=ROLE, timeout=timeout),
             kwargs={"row_factory": dict_row, "autocommit": True},
-            connection_class=RoleConnection,
+            connection_class=WritingConnection,
             min_size=1,
             max_size=1,
             timeout=timeout,
@@ -65,15 +95,16 @@ class WriterConnection:
                 await self._pool.putconn(connection)  # no transaction is open, also after an error
 
     async def _run_on(
-        self, connection: RoleConnection, accounts: str, statements: Sequence[Statement]
+        self, connection: WritingConnection, accounts: str, statements: Sequence[Statement]
     ) -> list[list[Row]]:
         await connection.verify(ROLE, self._epochs)
         reads_epoch = connection.is_pooled and self._epochs is not None
         begin = self._openings[reads_epoch], {"accounts": accounts}
-        opened, *rows = await round_trip.run(connection, connection.prepared, [begin, *statements])
+        discard: list[Statement] = [(DISCARD, {})] if connection.has_old_plans() else []
+        opened, *rows = await round_trip.run(connection, connection.prepared, [begin, *discard, *statements])
         if reads_epoch and self._epochs is not None:
             self._epochs.enter(opened[0]["epoch"] or 0)
-        return rows
+        return rows[len(discard) :]
 
 
 def _opening(timeout: float, *, reads_epoch: bool) -> str:

@@ -16,7 +16,22 @@ from hummdesk.storage import conversations, messages
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, Outgoing, Sent
 from hummdesk.storage.role import RoleConnection
-from tests.integration.storage.conftest import Account, WriterHarness, outbox_entries
+from hummdesk.storage.writer_connection import WriterConnection, WritingConnection
+from tests.integration.storage.conftest import Account, WriterHarness, outbox_entries, the_only_account
+
+MESSAGES_READ = "SELECT idx_tup_fetch + seq_tup_read AS read FROM pg_stat_xact_user_tables WHERE relname = 'messages'"
+MANY_MESSAGES = """
+WITH stored AS (
+    INSERT INTO messages (
+        account_id, id, conversation_id, seq, sender_id, sender_type, sender_name, content, content_type
+    )
+    SELECT account_id, gen_random_uuid(), id, last_seq + number, contact_id, 'customer', 'Customer', 'Hello', 'text'
+    FROM conversations, generate_series(1, 1000) AS number
+)
+UPDATE conversations
+SET last_seq = last_seq + 1000, last_public_seq = last_public_seq + 1000
+RETURNING 1
+"""
 
 
 @pytest.fixture
@@ -273,3 +288,26 @@ async def test_statements_of_a_batch_are_sent_together(
     harness.published = [(account.id, sent.message.id)]
     await harness.send(account, "customer")
     assert 1 <= waits <= 4
+
+
+async def test_writer_plans_again_after_its_tables_have_grown(
+    fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planned without messages, the search for a repeated message reads all messages of the conversation."""
+    monkeypatch.setattr(WritingConnection, "plan_seconds", 0)
+    async with the_only_account(fresh_database_url) as account:
+        writer = WriterConnection(account.url, timeout=20)
+        await writer.open()
+
+        async def messages_read_by_a_send() -> int:
+            message = NewMessage(conversation_id=account.conversation, content="One more")
+            items = messages.recordset([Outgoing.of(account.customer, message)])
+            steps = [(MESSAGES_READ, {}), (messages.queries.write.sql, {"items": items}), (MESSAGES_READ, {})]
+            [[before], [stored], [after]] = await writer.run([account.id], steps)
+            assert stored["outcome"] == "stored"
+            return int(after["read"] - before["read"])
+
+        await messages_read_by_a_send()
+        await account.execute(MANY_MESSAGES)
+        assert await messages_read_by_a_send() < 10
+        await writer.close()
