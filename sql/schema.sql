@@ -617,10 +617,51 @@ CREATE INDEX conversations_waiting ON conversations (account_id, waiting_since, 
 CREATE INDEX conversations_by_team ON conversations (account_id, assigned_team) WHERE assigned_team IS NOT NULL;
 CREATE UNIQUE INDEX conversations_client_message_key ON conversations (account_id, contact_id, client_message_id)
     WHERE client_message_id IS NOT NULL;
-CREATE INDEX conversations_words ON conversations USING gin (account_id, to_tsvector('simple', subject))
-    WHERE subject IS NOT NULL;
-CREATE INDEX conversations_trigrams ON conversations
-    USING gin (account_id, subject gin_trgm_ops) WHERE subject IS NOT NULL;
+
+-- The subjects, for the search: each message changes indexed columns of its conversation, so that PostgreSQL would add it to
+-- the indexes of words and trigrams again. A trigger copies them. Subjects change rarely: without a list of pending entries,
+-- each search takes the same time.
+CREATE TABLE conversation_subjects (
+    account_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    subject text NOT NULL,
+    CONSTRAINT conversation_subjects_pkey PRIMARY KEY (account_id, conversation_id),
+    CONSTRAINT conversation_subjects_conversation_fkey FOREIGN KEY (account_id, conversation_id)
+        REFERENCES conversations (account_id, id) ON DELETE CASCADE
+);
+CREATE INDEX conversation_subjects_words ON conversation_subjects
+    USING gin (account_id, to_tsvector('simple', subject)) WITH (fastupdate = off);
+CREATE INDEX conversation_subjects_trigrams ON conversation_subjects
+    USING gin (account_id, subject gin_trgm_ops) WITH (fastupdate = off);
+
+CREATE FUNCTION copy_subject() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF NEW.subject IS NULL THEN
+        DELETE FROM public.conversation_subjects
+        WHERE account_id = NEW.account_id
+          AND conversation_id = NEW.id;
+    ELSE
+        INSERT INTO public.conversation_subjects (account_id, conversation_id, subject)
+        VALUES (NEW.account_id, NEW.id, NEW.subject)
+        ON CONFLICT (account_id, conversation_id) DO UPDATE
+        SET subject = EXCLUDED.subject;
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION copy_subject() FROM PUBLIC;
+
+CREATE TRIGGER conversations_new_subject
+    AFTER INSERT ON conversations
+    FOR EACH ROW WHEN (NEW.subject IS NOT NULL)
+    EXECUTE FUNCTION copy_subject();
+CREATE TRIGGER conversations_changed_subject
+    AFTER UPDATE OF subject ON conversations
+    FOR EACH ROW WHEN (OLD.subject IS DISTINCT FROM NEW.subject)
+    EXECUTE FUNCTION copy_subject();
 
 CREATE FUNCTION priority_rank(priority text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2605,10 +2646,9 @@ BEGIN
 
     RETURN QUERY
     WITH found AS MATERIALIZED (
-        SELECT id
-        FROM public.conversations
+        SELECT conversation_id AS id
+        FROM public.conversation_subjects
         WHERE account_id = public.current_account()
-          AND subject IS NOT NULL
           AND to_tsvector('simple', subject) @@ words
     )
     SELECT id
@@ -2693,10 +2733,9 @@ BEGIN
 
     RETURN QUERY
     WITH found AS MATERIALIZED (
-        SELECT id
-        FROM public.conversations
+        SELECT conversation_id AS id
+        FROM public.conversation_subjects
         WHERE account_id = public.current_account()
-          AND subject IS NOT NULL
           AND subject ILIKE parts[1]
           AND subject ILIKE ALL (parts)
     )
@@ -2767,10 +2806,9 @@ BEGIN
     term := (SELECT one FROM unnest(terms) AS one ORDER BY length(one) DESC LIMIT 1);
     RETURN QUERY
     WITH found AS MATERIALIZED (
-        SELECT id
-        FROM public.conversations
+        SELECT conversation_id AS id
+        FROM public.conversation_subjects
         WHERE account_id = public.current_account()
-          AND subject IS NOT NULL
           AND term OPERATOR(public.<%) subject
           AND NOT EXISTS (SELECT FROM unnest(terms) AS one WHERE public.word_similarity(one, subject) < 0.4)
     )
@@ -2827,6 +2865,11 @@ GRANT SELECT (account_id, id, conversation_id, content) ON messages TO hummdesk_
 GRANT SELECT (account_id, id, contact_id, subject, updated_at) ON conversations TO hummdesk_search;
 GRANT SELECT (account_id, id, name, email) ON contacts TO hummdesk_search;
 
+ALTER TABLE conversation_subjects ENABLE ROW LEVEL SECURITY;
+ALTER TABLE conversation_subjects FORCE ROW LEVEL SECURITY;
+CREATE POLICY every_account ON conversation_subjects TO hummdesk_search USING (true);
+GRANT SELECT, INSERT, UPDATE (subject), DELETE ON conversation_subjects TO hummdesk_search;
+
 -- As search_conversations: under row-level security the index by lower(email) would not be used. NULL: no contact has this
 -- address.
 CREATE FUNCTION contact_of_email(address text) RETURNS uuid
@@ -2840,6 +2883,7 @@ AS $$
 $$;
 
 GRANT USAGE, CREATE ON SCHEMA public TO hummdesk_search;
+ALTER FUNCTION copy_subject() OWNER TO hummdesk_search;
 ALTER FUNCTION search_conversations(tsquery, integer) OWNER TO hummdesk_search;
 ALTER FUNCTION estimated_matches(text) OWNER TO hummdesk_search;
 ALTER FUNCTION rare_words(tsquery) OWNER TO hummdesk_search;
@@ -3163,7 +3207,9 @@ BEGIN
         EXECUTE 'CREATE POLICY seen_by_eraser ON ' || found.quoted || ' FOR SELECT TO hummdesk_eraser USING (true)';
         EXECUTE 'CREATE POLICY deleted_by_eraser ON ' || found.quoted || ' FOR DELETE TO hummdesk_eraser USING ('
             || CASE
-                WHEN found.name IN ('message_reads', 'outbox', 'ai_results', 'ai_corrections', 'knowledge_passages')
+                WHEN found.name IN (
+                    'message_reads', 'outbox', 'ai_results', 'ai_corrections', 'knowledge_passages', 'conversation_subjects'
+                )
                 THEN 'true'
                 WHEN found.name = 'contacts'
                 THEN requested || ' OR starts_with(email, ''visitor-'') AND email ~ ''@visitors[.]invalid$'''

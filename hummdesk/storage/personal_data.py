@@ -335,6 +335,14 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        name="conversation_subjects",
+        holds="copies of the subjects of conversations, for the search",
+        scope="conversation",
+        rows=OF_CONVERSATION,
+        deletes=True,
+        columns=columns(hidden="account_id conversation_id subject"),
+    ),
+    Table(
         name="conversations",
         holds="subject, metadata, state and counters of conversations",
         scope="conversation",

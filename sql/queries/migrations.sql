@@ -172,7 +172,9 @@ BEGIN
         EXECUTE 'CREATE POLICY seen_by_eraser ON ' || found.quoted || ' FOR SELECT TO hummdesk_eraser USING (true)';
         EXECUTE 'CREATE POLICY deleted_by_eraser ON ' || found.quoted || ' FOR DELETE TO hummdesk_eraser USING ('
             || CASE
-                WHEN found.name IN ('message_reads', 'outbox', 'ai_results', 'ai_corrections', 'knowledge_passages')
+                WHEN found.name IN (
+                    'message_reads', 'outbox', 'ai_results', 'ai_corrections', 'knowledge_passages', 'conversation_subjects'
+                )
                 THEN 'true'
                 WHEN found.name = 'contacts'
                 THEN requested || ' OR starts_with(email, ''visitor-'') AND email ~ ''@visitors[.]invalid$'''

@@ -174,3 +174,36 @@ async def test_owner_without_superuser_can_migrate_and_serve(
         assert cursor.rowcount == 0
     await app.close()
     await operator.close()
+
+
+async def test_subjects_of_stored_conversations_are_copied_and_follow_changes(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, released = empty_database_url, Migration.released()
+    release(monkeypatch, *[one for one in released if one.name < "0187"])
+    await migrate(url)
+    account, contact = new_id(), new_id()
+    stored = [new_id() for _ in range(1_201)]
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+
+        async def subjects() -> dict[Any, str]:
+            rows = await connection.execute("SELECT conversation_id, subject FROM conversation_subjects")
+            return dict(await rows.fetchall())
+
+        await connection.execute("INSERT INTO accounts (account_id, name) VALUES (%s, 'A')", (account,))
+        await connection.execute("INSERT INTO contacts VALUES (%s, %s, 'c', 'C')", (account, contact))
+        await connection.execute(
+            "INSERT INTO conversations (account_id, id, contact_id, subject) "
+            "SELECT %s, id, %s, 'Kettle ' || number FROM unnest(%s::uuid[]) WITH ORDINALITY AS given (id, number)",
+            (account, contact, stored),
+        )
+        release(monkeypatch, *released)
+        await migrate(url)
+        assert await subjects() == {id: f"Kettle {number}" for number, id in enumerate(stored, 1)}
+        for id, subject in zip(stored, [None, "Teapot"], strict=False):
+            await connection.execute("UPDATE conversations SET subject = %s WHERE id = %s", (subject, id))
+        left = await subjects()
+        assert stored[0] not in left
+        assert left[stored[1]] == "Teapot"
+        await connection.execute("DELETE FROM conversations WHERE id = %s", (stored[1],))
+        assert len(await subjects()) == len(stored) - 2

@@ -39,9 +39,11 @@ async def pool_of_one(database_url: str) -> AsyncIterator[Database]:
 
 
 async def tables(account: Any) -> list[str]:
-    """The tables that web processes read: no receipts of erasures, changes without a number, or deleted files."""
+    """The tables that web processes read: no receipts of erasures, changes without a number, deleted files, copies."""
     names = [name for name, *_ in await account.execute(TENANT_TABLES)]
-    return [name for name in names if name not in ("erasures", "feed_changes", "file_deletions")]
+    return [
+        name for name in names if name not in ("conversation_subjects", "erasures", "feed_changes", "file_deletions")
+    ]
 
 
 async def rows(tx: Any, table: str) -> int:
@@ -117,8 +119,8 @@ async def test_runtime_roles_own_nothing_and_cannot_log_in(account: Any) -> None
     )
     assert owned == [(0,)]
     functions = await account.execute("SELECT proname FROM pg_proc WHERE proowner = 'hummdesk_search'::regrole")
-    known = "account_of_sign_in_name contact_of_email estimated_matches find_contacts find_conversations rare_words"
-    assert sorted(functions) == [(name,) for name in [*known.split(), "search_conversations"]]
+    known = "account_of_sign_in_name contact_of_email copy_subject estimated_matches find_contacts find_conversations"
+    assert sorted(functions) == [(name,) for name in [*known.split(), "rare_words", "search_conversations"]]
     functions = await account.execute("SELECT proname FROM pg_proc WHERE proowner = 'hummdesk_author'::regrole")
     assert functions == [("change_message",)]
 
@@ -367,6 +369,7 @@ async def test_worker_sees_the_named_accounts_only(account: Any, foreign: Any, d
         ("hummdesk_app", "DELETE FROM outbox"),
         ("hummdesk_app", "DELETE FROM past_answers"),
         ("hummdesk_app", "UPDATE past_answers SET account_id = account_id"),
+        ("hummdesk_app", "SELECT FROM conversation_subjects"),
         ("hummdesk_app", "SELECT FROM feed_changes"),
         ("hummdesk_app", "INSERT INTO feed_changes (account_id) VALUES (NULL)"),
         ("hummdesk_app", "DELETE FROM feed_events"),
