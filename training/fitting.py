@@ -104,14 +104,8 @@ def _fit_sentiment(mean: Vectors) -> dict[str, Vectors]:
     examples = load_examples("sentiment")
     vectors = classifiers.centre(_encoded("sentiment"), mean)
     labels = _labels(examples, classifiers.SENTIMENTS)
-    english = [number for number, example in enumerate(examples) if example.language == "en"]
-    scores = classifiers.vader_scores([examples[number].text for number in english])
-    both = np.hstack([vectors[english], scores])
-    classes = len(classifiers.SENTIMENTS)
-    return {
-        "sentiment": softmax_regression(vectors, labels, classes, penalty=SENTIMENT_PENALTY),
-        "sentiment_english": softmax_regression(both, labels[english], classes, penalty=SENTIMENT_PENALTY),
-    }
+    weights = softmax_regression(vectors, labels, len(classifiers.SENTIMENTS), penalty=SENTIMENT_PENALTY)
+    return {"sentiment": weights}
 
 
 @cache

@@ -51,10 +51,9 @@ def extract_features(texts: Sequence[str]) -> list[MessageFeatures]:
     encoded = encode(texts)
     embeddings = project(encoded)
     languages = [language.detect(text) for text in texts]
-    english = [code in ("en", language.UNKNOWN) for code in languages]
     scores = letters.letter_scores(texts, encoded)
     out_of_scope = classifiers.topic_probabilities(embeddings)[:, classifiers.TOPICS.index("out")]
-    general_sentiments = classifiers.sentiment_probabilities(encoded, texts, english)
+    general_sentiments = classifiers.sentiment_probabilities(encoded)
     arrays = (
         encoded,
         embeddings,

@@ -1,12 +1,9 @@
 """Fitted classifiers of short texts: probabilities of topic, scope and sentiment of an encoded text."""
 
-from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from hummdesk.ai.embedded.embedding import normalize
 from hummdesk.ai.embedded.encoder import Vectors
@@ -72,25 +69,14 @@ def scope_kernel(rows: Vectors, columns: Vectors) -> Vectors:
     return np.exp(kernel, out=kernel)
 
 
-def sentiment_probabilities(encoded: Vectors, texts: Sequence[str], english: Sequence[bool]) -> Vectors:
-    """Return one row per text, in the order of SENTIMENTS; English texts are also scored by VADER's lexicon."""
-    centred = centre(encoded, load_weights()["mean"])
-    probabilities = softmax(linear(centred, load_weights()["sentiment"]))
-    if rows := [row for row, is_english in enumerate(english) if is_english]:
-        features = np.hstack([centred[rows], vader_scores([texts[row] for row in rows])])
-        probabilities[rows] = softmax(linear(features, load_weights()["sentiment_english"]))
-    return probabilities
+def sentiment_probabilities(encoded: Vectors) -> Vectors:
+    """Return one row per encoded text, in the order of SENTIMENTS."""
+    return softmax(linear(centre(encoded, load_weights()["mean"]), load_weights()["sentiment"]))
 
 
 def centre(encoded: Vectors, mean: Vectors) -> Vectors:
     """Subtract the mean and normalize. Unlike an embedding, the result still contains tone and phrasing."""
     return normalize(encoded - mean)
-
-
-def vader_scores(texts: Sequence[str]) -> Vectors:
-    """Return VADER's negative, positive and compound score of each English text."""
-    scores = [_vader().polarity_scores(text) for text in texts]
-    return np.array([[one["neg"], one["pos"], one["compound"]] for one in scores], dtype=np.float32)
 
 
 def topic_logits(embeddings: Vectors, weights: Vectors, neighbours: Vectors, labels: NDArray[Any]) -> Vectors:
@@ -114,8 +100,3 @@ def softmax(logits: Vectors) -> Vectors:
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: Vectors = odds / odds.sum(axis=1, keepdims=True)
     return probabilities
-
-
-@cache
-def _vader() -> SentimentIntensityAnalyzer:
-    return SentimentIntensityAnalyzer()

