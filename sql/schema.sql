@@ -1722,6 +1722,7 @@ CREATE TABLE knowledge_articles (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     indexed_as text,                                            -- the model of its passages; NULL: outdated
     language text,
+    changed_at timestamptz,                                     -- the last change of its text; NULL: none
     CONSTRAINT knowledge_articles_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT knowledge_articles_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
 );
@@ -1750,6 +1751,17 @@ CREATE TRIGGER knowledge_articles_outdated BEFORE UPDATE OF title, body, questio
     FOR EACH ROW EXECUTE FUNCTION outdate_passages();
 CREATE TRIGGER canned_replies_outdated BEFORE UPDATE OF title, content ON canned_replies
     FOR EACH ROW EXECUTE FUNCTION outdate_passages();
+
+CREATE FUNCTION date_article() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.changed_at := clock_timestamp();
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER knowledge_articles_dated BEFORE UPDATE OF title, body, questions ON knowledge_articles
+    FOR EACH ROW EXECUTE FUNCTION date_article();
 
 -- A row for each public reply of an agent, added in its transaction. A bulk task then records how the draft was used, and
 -- extracts an answer that may serve other customers, without personal data.

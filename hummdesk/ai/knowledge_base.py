@@ -45,7 +45,7 @@ async def find(
     past = [one for one in found if one.kind == "past_answer" and one.id not in without][:MAX_PAST_ANSWERS]
     return Knowledge(
         articles=tuple(
-            Article(id=str(one.id), title=one.title, body=one.body, questions=one.questions)
+            Article(id=str(one.id), title=one.title, body=one.body, questions=one.questions, changed_at=one.changed_at)
             for one in found
             if one.kind == "article"
         ),

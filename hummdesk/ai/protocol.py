@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Literal, Protocol, Self
 from uuid import UUID
 
@@ -120,6 +121,8 @@ class Article:
     body: str
     questions: tuple[str, ...] = ()
     language: str | None = None
+    changed_at: datetime | None = None
+    """Of articles that contradict each other, the newest counts. None: older than all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,8 @@ def classify_command(provider: str | None, categories: Path | None) -> None:
     "--knowledge",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help='Articles to draft from, one {"id", "title", "body", "questions"} a line.  [those of the demo]',
+    help='Articles to draft from, one {"id", "title", "body", "questions"} a line; of those that contradict each '
+    "other, the last one counts.  [those of the demo]",
 )
 def draft_command(provider: str | None, knowledge: Path | None) -> None:
     """Print a draft reply to each message, as it would be suggested to an agent."""

@@ -8,6 +8,7 @@ import asyncio
 import io
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -109,7 +110,10 @@ def _read(line: str, trial: Schema) -> tuple[IncomingMessage, Context]:
 
 
 def articles(path: Path) -> list[Article]:
-    """Read the articles of a file with one JSON object per line. Raises CommandError if it cannot be read."""
+    """Read the articles of a file with one JSON object per line; the later one stands, the newer it is.
+
+    Raises CommandError if it cannot be read.
+    """
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -130,5 +134,10 @@ def _article(path: Path, number: int, line: bytes) -> Article:
             f'{path}, line {number}: not {{"id", "title", "body", "questions": [...]}} with text values'
         ) from None
     return Article(
-        id=fields["id"], title=fields["title"], body=fields["body"], questions=tuple(questions), language=language
+        id=fields["id"],
+        title=fields["title"],
+        body=fields["body"],
+        questions=tuple(questions),
+        language=language,
+        changed_at=datetime.fromtimestamp(number, UTC),
     )

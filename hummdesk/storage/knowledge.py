@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, get_args
 from uuid import UUID
 
@@ -31,6 +32,8 @@ class Source:
     questions: tuple[str, ...] = ()
     instead_of_draft: bool = False
     """A past answer that an agent has sent in place of a draft, or after editing one."""
+    changed_at: datetime | None = None
+    """When the text of an article, as `nearest` returns it, was last changed."""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -66,6 +69,7 @@ async def nearest(
             body=row["body"],
             questions=tuple(row["questions"]),
             instead_of_draft=row["instead_of_draft"],
+            changed_at=row["changed_at"],
         )
         async for row in rows
         for kind in KINDS

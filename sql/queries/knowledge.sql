@@ -36,7 +36,8 @@ SELECT
     COALESCE(knowledge_articles.title, canned_replies.title, past_answers.question) AS title,
     COALESCE(knowledge_articles.body, canned_replies.content, past_answers.answer) AS body,
     COALESCE(knowledge_articles.questions, '{}') AS questions,
-    COALESCE(past_answers.draft_use IN ('edited', 'ignored'), false) AS instead_of_draft
+    COALESCE(past_answers.draft_use IN ('edited', 'ignored'), false) AS instead_of_draft,
+    COALESCE(knowledge_articles.changed_at, knowledge_articles.created_at) AS changed_at
 FROM near
 LEFT JOIN knowledge_articles
   ON knowledge_articles.account_id = current_account()

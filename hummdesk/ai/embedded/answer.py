@@ -1,10 +1,12 @@
 """The answer of a draft: of each source the few sentences that answer, word for word."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from hummdesk.ai.embedded.article_text import Sentence, count_words
-from hummdesk.ai.embedded.source_ranking import RankedClause, RankedSource
+from hummdesk.ai.embedded.contradictions import contradict
+from hummdesk.ai.embedded.source_ranking import RankedClause, RankedSource, Source
 from hummdesk.ai.protocol import Quote
 
 FIRST_CLAUSE_THRESHOLD = 0.7
@@ -15,6 +17,7 @@ CLAUSE_THRESHOLD = 0.5
 """The same, once the whole message or another clause is answered."""
 LEADING_SOURCES, LEADING_THRESHOLD, LEADING_CLAUSE_THRESHOLD = 3, 0.2, 0.2
 """The same for a source that is among the first for the whole message, too, with at least LEADING_THRESHOLD."""
+UNDATED = datetime.min.replace(tzinfo=UTC)
 MAX_PARTS = 3
 """As many as a draft has citations."""
 MAX_TOTAL = 120
@@ -32,6 +35,8 @@ class Part:
 
     ranked: RankedSource
     text: str
+    contradicted: tuple[RankedSource, ...] = ()
+    """Older articles that say otherwise."""
 
     @property
     def quote(self) -> Quote | None:
@@ -60,7 +65,26 @@ def parts(
     for one in (clause.ranked[0] for clause in clauses):
         if one.probability >= (LEADING_CLAUSE_THRESHOLD if one.source in leading else CLAUSE_THRESHOLD):
             chosen.setdefault(one.source, one)
-    return _shortened([Part(one, quoted(one)) for one in chosen.values()])
+    found: dict[Source, Part] = {}
+    for one in chosen.values():
+        part = _part(one, ranked)
+        found.setdefault(part.ranked.source, part)
+    return _shortened(list(found.values()))
+
+
+def _part(chosen: RankedSource, ranked: Sequence[RankedSource]) -> Part:
+    """Return the part from this source, or from the newest of the articles that contradict it."""
+    if chosen.source.citation.kind != "article":
+        return Part(chosen, quoted(chosen))
+    others = [
+        one
+        for one in ranked
+        if one.source.citation.kind == "article"
+        and one.source != chosen.source
+        and contradict(quoted(chosen), quoted(one), titles=(chosen.source.citation.title, one.source.citation.title))
+    ]
+    newest, *older = sorted([chosen, *others], key=lambda one: one.source.changed_at or UNDATED, reverse=True)
+    return Part(replace(newest, probability=chosen.probability), quoted(newest), tuple(older))
 
 
 def _first_of_clauses(clauses: Sequence[RankedClause]) -> RankedSource | None:

@@ -75,7 +75,7 @@ class EmbeddedProvider:
                 language=language.detect(best.source.body),
             ),
             confidence=round(min(part.ranked.probability for part in parts), 3),
-            reasoning=f"{REASONS[citation.kind]} “{citation.title}”",
+            reasoning=_reason_to_answer(parts),
             citations=_citations(parts, selected),
             quotes=tuple(part.quote for part in parts if part.quote is not None),
             tone=tone,
@@ -91,9 +91,17 @@ class EmbeddedProvider:
 
 
 def _citations(parts: Sequence[Part], selected: Sequence[RankedSource]) -> tuple[Citation, ...]:
-    """Return the sources of the answer, then others that may answer as well."""
-    citations = dict.fromkeys(one.source.citation for one in [*(part.ranked for part in parts), *selected])
-    return tuple(citations)[:MAX_CITATIONS]
+    """Return the sources of the answer, then those that contradict them, then others that may answer as well."""
+    used = [part.ranked for part in parts]
+    contradicted = [one for part in parts for one in part.contradicted]
+    return tuple(dict.fromkeys(one.source.citation for one in [*used, *contradicted, *selected]))[:MAX_CITATIONS]
+
+
+def _reason_to_answer(parts: Sequence[Part]) -> str:
+    first = parts[0].ranked.source.citation
+    others = dict.fromkeys(one.source.citation.title for part in parts for one in part.contradicted)
+    reason = f"{REASONS[first.kind]} “{first.title}”"
+    return f"{reason}, which is newer than “{'”, “'.join(others)}” and contradicts it" if others else reason
 
 
 def _reason_to_abstain(message: MessageFeatures, ranked: Sequence[RankedSource]) -> str:

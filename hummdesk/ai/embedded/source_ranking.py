@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 
 from hummdesk.ai.embedded import article_text, classifiers, language
@@ -43,6 +44,8 @@ class Source:
     questions: tuple[str, ...] = ()
     may_claim_actions: bool = True
     """It may say that something was done for the customer ("I have sent it"), which is not true for this one."""
+    changed_at: datetime | None = None
+    """When an article was last changed."""
 
     @property
     def sentences(self) -> tuple[Sentence, ...]:
@@ -184,7 +187,13 @@ def _indexed(knowledge: Knowledge) -> tuple[list[Source], PassageIndex]:
 
 def sources_of(knowledge: Knowledge) -> list[Source]:
     sources = [
-        Source(Citation(kind="article", title=one.title, id=one.id), one.body, one.questions, may_claim_actions=False)
+        Source(
+            Citation(kind="article", title=one.title, id=one.id),
+            one.body,
+            one.questions,
+            may_claim_actions=False,
+            changed_at=one.changed_at,
+        )
         for one in knowledge.articles
     ]
     sources += [Source(Citation(kind="canned_reply", title=one.title), one.content) for one in knowledge.canned_replies]

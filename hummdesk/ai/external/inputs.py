@@ -90,6 +90,7 @@ def summary_input(redactor: Redactor, conversation: Sequence[Turn]) -> dict[str,
 
 def _sources(redactor: Redactor, knowledge: Knowledge) -> tuple[list[dict[str, str]], dict[str, Citation]]:
     known = [(Citation(kind="article", title=one.title, id=one.id), one.body) for one in knowledge.articles]
+    changed = {one.id: one.changed_at.date().isoformat() for one in knowledge.articles if one.changed_at}
     known += [(Citation(kind="canned_reply", title=one.title), one.content) for one in knowledge.canned_replies]
     known += [
         (Citation(kind="past_answer", title=one.question, id=one.id), one.answer) for one in knowledge.past_answers
@@ -99,8 +100,9 @@ def _sources(redactor: Redactor, knowledge: Knowledge) -> tuple[list[dict[str, s
         alias = f"S{number}"
         citations[alias] = citation
         title = {} if citation.kind == "past_answer" else {"title": _redacted(redactor, citation.title, MAX_TURN)}
+        date = {"changed": changed[citation.id]} if citation.kind == "article" and citation.id in changed else {}
         text = _redacted(redactor, text, MAX_SOURCE)
-        sources.append({"id": alias, "kind": citation.kind, **title, "text": text})
+        sources.append({"id": alias, "kind": citation.kind, **title, **date, "text": text})
     return sources, citations
 
 

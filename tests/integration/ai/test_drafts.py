@@ -3,11 +3,13 @@
 import gc
 import weakref
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from hummdesk.ai.embedded import source_ranking
 from hummdesk.ai.embedded.answer import MAX_WORDS
+from hummdesk.ai.embedded.contradictions import contradict
 from hummdesk.ai.embedded.source_ranking import THRESHOLD
 from hummdesk.ai.protocol import (
     Article,
@@ -252,6 +254,36 @@ async def test_warning_of_an_article_comes_first(embedded: Provider) -> None:
     assert made.content is not None
     assert made.content.startswith("Never open the battery. ")
     assert "Charging the battery takes four hours at home." in made.content
+
+
+@pytest.mark.parametrize("newest", [0, 1])
+async def test_of_articles_that_contradict_each_other_the_newest_answers_and_both_are_named(
+    embedded: Provider, newest: int
+) -> None:
+    articles = [
+        Article(id="0", title="Refunds", body="A refund takes 5 working days."),
+        Article(id="1", title="How long refunds take", body="Refunds take 10 working days."),
+    ]
+    articles = [replace(one, changed_at=datetime(2026, 1, 1, tzinfo=UTC)) for one in articles]
+    articles[newest] = replace(articles[newest], changed_at=datetime(2026, 1, 2, tzinfo=UTC))
+    made = await draft(embedded, "How long does a refund take?", Knowledge(articles=tuple(articles)), None)
+    assert made.content == articles[newest].body
+    assert made.sources == (str(newest), str(1 - newest))
+    assert f"newer than “{articles[1 - newest].title}”" in made.reasoning
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("Refunds", "A refund takes 5 working days."), ("Repairs", "A repair takes 10 working days.")),
+        (("Returns", "You can return shoes within 30 days."), ("Returning shoes", "Shoes can be returned in 30 days.")),
+        (("Model 3", "The Model 3 holds 20 litres."), ("Model 5", "The Model 5 holds 25 litres.")),
+    ],
+)
+def test_articles_about_different_things_or_with_the_same_figures_do_not_contradict_each_other(
+    first: tuple[str, str], second: tuple[str, str]
+) -> None:
+    assert not contradict(first[1], second[1], titles=(first[0], second[0]))
 
 
 async def test_abstention_names_the_nearest_articles(embedded: Provider, company_name: str) -> None:

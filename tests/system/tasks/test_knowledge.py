@@ -88,6 +88,22 @@ async def test_changed_source_is_reindexed_and_removed_source_is_not_found(
         await knowledge.put(settings, UUID(int=7), file)
 
 
+async def test_article_is_as_new_as_the_last_change_of_its_text(
+    shops: tuple[Settings, list[UUID]], database: Database, tmp_path: Path
+) -> None:
+    settings, (account, _) = shops
+    file = tmp_path / "articles.jsonl"
+    times = []
+    for body in ("The ferry leaves at eight.", "The ferry leaves at eight.", "The ferry leaves at nine."):
+        file.write_text(json.dumps({"id": "ferry", "title": "Ferry times", "body": body}))
+        await knowledge.put(settings, account, file)
+        found = await knowledge_base.find(database, account, ["When does the ferry leave?"])
+        (ferry,) = [one for one in found.articles if one.title == "Ferry times"]
+        assert ferry.changed_at is not None
+        times.append(ferry.changed_at)
+    assert times[0] == times[1] < times[2]
+
+
 async def test_canned_replies_can_be_added_listed_and_removed(
     shops: tuple[Settings, list[UUID]], database: Database, tmp_path: Path
 ) -> None:
