@@ -23,22 +23,26 @@ from hummdesk.storage.round_trip import Row, Statement
 
 ROLE: Role = "hummdesk_writer"
 PLAN_SECONDS, LONGEST_PLAN_SECONDS = 1.0, 300.0
-"""First and longest lifetime of plans."""
+"""First and longest lifetime of plans that were made without statistics."""
+WITHOUT_STATISTICS = "SELECT reltuples < 1000 AS without_statistics FROM pg_class WHERE oid = 'messages'::regclass"
 
 
 class WritingConnection(RoleConnection):
-    """A connection that keeps each plan for twice as long as the one before.
+    """A connection that plans again while the tables grow, until they are analyzed.
 
     A plan that was made before the first messages reads all messages of a conversation for each new one. In a database
-    that grows fast, autovacuum, whose ANALYZE replaces it, comes a minute and many thousand messages later.
+    that grows fast, autovacuum, whose ANALYZE replaces it, comes a minute and many thousand messages later. Planning
+    takes some 25 ms: each plan lives for twice as long as the one before.
     """
 
-    _planned_at = float("-inf")
     plan_seconds = PLAN_SECONDS
     """Lifetime of the present plans."""
+    has_old_plans = False
+    """Its plans were made without statistics and are too old; the next transaction discards them."""
+    _planned_at = float("-inf")
 
-    def has_old_plans(self) -> bool:
-        """Whether its plans are too old; the caller must discard them now."""
+    def is_check_due(self) -> bool:
+        """Whether to read if there are statistics; the caller must do so now."""
         if self.prepared is None or monotonic() - max(self._planned_at, self.verified_at) < self.plan_seconds:
             return False
         self._planned_at = monotonic()
@@ -100,11 +104,14 @@ class WriterConnection:
         await connection.verify(ROLE, self._epochs)
         reads_epoch = connection.is_pooled and self._epochs is not None
         begin = self._openings[reads_epoch], {"accounts": accounts}
-        discard: list[Statement] = [(DISCARD, {})] if connection.has_old_plans() else []
-        opened, *rows = await round_trip.run(connection, connection.prepared, [begin, *discard, *statements])
+        checks = connection.is_check_due()
+        before: list[Statement] = [(DISCARD, {})] if connection.has_old_plans else []
+        before += [(WITHOUT_STATISTICS, {})] if checks else []
+        opened, *rows = await round_trip.run(connection, connection.prepared, [begin, *before, *statements])
+        connection.has_old_plans = checks and rows[len(before) - 1][0]["without_statistics"]
         if reads_epoch and self._epochs is not None:
             self._epochs.enter(opened[0]["epoch"] or 0)
-        return rows[len(discard) :]
+        return rows[len(before) :]
 
 
 def _opening(timeout: float, *, reads_epoch: bool) -> str:
