@@ -878,6 +878,15 @@ CREATE INDEX messages_changed ON messages (account_id, conversation_id, revision
 -- For the search. The configuration 'simple' is independent of languages, and finds numbers and names.
 CREATE INDEX messages_words ON messages USING gin (account_id, to_tsvector('simple', content));
 
+-- Merges the list of pending entries into that index, as its owner. The statement that fills the list does it otherwise, in
+-- some 0.3 s for 4 MB, while all messages behind it wait. Returns the number of merged pages.
+CREATE FUNCTION merge_pending_words() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT gin_clean_pending_list('public.messages_words'::regclass)
+$$;
+
 -- The read position of each reader. `seq` is the receipt, which other participants see, and never decreases.
 CREATE TABLE message_reads (
     account_id uuid NOT NULL,
@@ -2913,6 +2922,8 @@ REVOKE ALL ON FUNCTION find_conversations(tsquery, text[], text[], integer) FROM
 REVOKE ALL ON FUNCTION find_contacts(text, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION find_conversations(tsquery, text[], text[], integer) TO hummdesk_app;
 GRANT EXECUTE ON FUNCTION find_contacts(text, integer) TO hummdesk_app;
+REVOKE ALL ON FUNCTION merge_pending_words() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION merge_pending_words() TO hummdesk_app;
 
 ALTER TABLE business_hours ENABLE ROW LEVEL SECURITY;
 ALTER TABLE business_hours FORCE ROW LEVEL SECURITY;

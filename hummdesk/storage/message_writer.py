@@ -8,6 +8,7 @@ that the batch does not name, and rejects a message whose sender does not belong
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ import psycopg
 from psycopg import errors as postgres
 from psycopg_pool import PoolTimeout
 
+from hummdesk.core.background import soon
 from hummdesk.core.batching import REQUEUE, Batcher, Requeue
 from hummdesk.core.errors import Forbidden, Unavailable
 from hummdesk.core.models import Person
@@ -39,6 +41,9 @@ LOCKED_SENDS = 4
 pool."""
 LOCK_SECONDS = 1.0
 """Longest wait of a send for a locked conversation."""
+MERGE_BYTES = 500_000
+"""After messages of this size their words are merged into the index, on another connection: a statement that finds 4 MB
+of them pending merges them itself, and all messages behind it wait."""
 
 NOT_RETRIED = (postgres.LockNotAvailable, postgres.QueryCanceled, PoolTimeout)
 """Failures by a time-out: a second attempt would take as long."""
@@ -71,6 +76,7 @@ class MessageWriter:
             isolate=lambda error: not isinstance(error, Unavailable),
         )
         self._pending_bytes = 0
+        self._unmerged_bytes = 0
         self._locked = asyncio.Semaphore(LOCKED_SENDS)
         self._removable: list[EntryKey] = []
         """Taken from `take_published` and perhaps not removed yet."""
@@ -158,7 +164,20 @@ class MessageWriter:
             log.warning("message.sender_rejected", extra={"error": error.diag.message_primary})
             raise Forbidden from error
         self._removable = []
+        self._count_unmerged(sum(len(one.item) for one in outgoing))
         return rows
+
+    def _count_unmerged(self, size: int) -> None:
+        self._unmerged_bytes += size
+        if self._unmerged_bytes >= MERGE_BYTES:
+            self._unmerged_bytes = 0
+            soon(self._merge_words())
+
+    async def _merge_words(self) -> None:
+        """Merge the words of new messages into their index. After a failure the next merge, or VACUUM, does it."""
+        with suppress(Unavailable):
+            async with self._database.all_accounts() as tx:
+                await messages.queries.merge_pending_words(tx)
 
     def _next_removable(self) -> list[EntryKey]:
         self._removable = self._removable or self._take_published(REMOVALS)

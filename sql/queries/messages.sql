@@ -351,6 +351,10 @@ FROM result
 LEFT JOIN notified ON true
 ORDER BY position;
 
+-- name: merge_pending_words()^
+-- Merge the words of new messages into their index; return the number of merged pages.
+SELECT merge_pending_words() AS pages;
+
 -- name: last_of_customer(conversation_id)^
 -- The seq of the customer's last message in a conversation, 0 without one.
 SELECT COALESCE(max(seq), 0) AS seq

@@ -429,6 +429,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("messages.sent_before", {"sender_id": CONTACT, "client_message_id": None, "id": md5(f"{BUSY}/9"), **PASSED}, 1),
     ("messages.last_of_customer", IN_BUSY, 2),
     ("messages.wait_for_locks", {"milliseconds": "1000"}, 0),
+    ("messages.merge_pending_words", {}, 0),
     (
         "messages.page_after",
         {"after_seq": 9_000, "before_seq": MAX_SEQ, "with_private": True, "limit": 501, "max_bytes": 10**6, **IN_BUSY},

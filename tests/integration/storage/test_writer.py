@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hummdesk.core import background
 from hummdesk.core.errors import Conflict, Invalid, NotFound
-from hummdesk.storage import conversations, messages
+from hummdesk.storage import conversations, message_writer, messages
 from hummdesk.storage.database import Database
 from hummdesk.storage.messages import NewMessage, Outgoing, Sent
 from hummdesk.storage.role import RoleConnection
@@ -311,3 +312,12 @@ async def test_writer_plans_again_after_its_tables_have_grown(
         await account.execute(MANY_MESSAGES)
         assert await messages_read_by_a_send() < 10
         await writer.close()
+
+
+async def test_words_of_new_messages_are_merged_into_the_index_by_another_connection(
+    account: Any, harness: WriterHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_writer, "MERGE_BYTES", 1)
+    await harness.send(account, "customer", "A lighthouse")
+    await background.drain()
+    assert await account.execute("SELECT gin_clean_pending_list('messages_words')") == [(0,)]
