@@ -85,6 +85,9 @@ class Deployment:
     async def start_relay(self) -> None:
         self.processes[RELAY] = await ForkedService.start(self._service(RELAY, "hummdesk", "relay"))
 
+    async def start_workers(self, module: str = "tasks") -> None:
+        self.processes[WORKER] = await ForkedService.start(self._service(WORKER, module))
+
     async def restart_missing(self) -> None:
         """Start the web processes and the relay that a test has left stopped."""
         missing = [number for number in range(len(self.ports)) if f"{WEB}-{number}" not in self.processes]

@@ -6,7 +6,7 @@ import pytest
 from redis import exceptions
 
 from hummdesk.bus.client import connect
-from tests.system.chaos.deployment import RELAY, WEB, WORKER, Deployment, ForkedService, deploy
+from tests.system.chaos.deployment import RELAY, WEB, Deployment, deploy
 from tests.system.chaos.load import load
 from tests.system.chaos.report import row
 from tests.system.redis import servers
@@ -40,7 +40,7 @@ async def test_documented_users_may_do_what_all_processes_do() -> None:
         urls = [f"redis://{name}:{server.password}@{server.place}/0" for name in ("hummdesk", "celery")]
         await everything(urls[0])
         async with deploy(starts=(WEB, RELAY), redis_url=urls[0], broker_url=urls[1]) as deployment:
-            deployment.processes[WORKER] = await ForkedService.start(deployment._service(WORKER, "tasks"))
+            await deployment.start_workers()
             with row("-", "users with the least rights, no fault") as found:
                 async with load(deployment) as traffic:
                     async with traffic.sending():
