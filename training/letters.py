@@ -72,7 +72,7 @@ def fit_letters(encoded: Mapping[str, Vectors], mean: Vectors) -> dict[str, Vect
         "letter_cues": examples.cues,
         "letter_weights": _columns([weights for weights, _ in fits.values()], len(written)),
         "letter_word_rarity": rarity,
-        "letter_words": np.hstack([WORD_WEIGHT * words[name].T @ weights for name, (weights, _) in fits.items()]),
+        "letter_words": np.hstack([_word_weights(words[name], weights) for name, (weights, _) in fits.items()]),
         "letter_priority": _calibration(fits["urgency"][1], priorities, PRIORITY_SHARES),
         "letter_sentiment": _calibration(fits["sentiment"][1], sentiments, SENTIMENT_SHARES),
     }
@@ -89,12 +89,17 @@ def _fit(
     names = _NAMES[name]
     short = np.array([names.index(one.label) for one in load_examples(name)])
     targets = np.eye(len(names))[np.concatenate([short, labels])] - 1 / len(names)
-    kernel = (letter_kernel(features, features) + WORD_WEIGHT * words @ words.T).astype(np.float64)
+    kernel = (letter_kernel(features, features) + WORD_WEIGHT * (words @ words.T)).astype(np.float64)
     counts = np.concatenate([np.full(len(short), WEIGHTS[name]), np.ones(len(labels))])
     kernel[np.diag_indices(len(kernel))] += RIDGE / counts
     lower = cholesky(kernel.astype(np.float32))
     weights = solve(lower, targets, matrix=kernel)
     return weights, scores_without_group(lower, weights, targets, sizes)
+
+
+def _word_weights(words: Vectors, weights: Vectors) -> Vectors:
+    """Return the weight of each bucket, in 32 bits as the words: their matrix has up to 115 MB."""
+    return WORD_WEIGHT * (words.T @ weights.astype(words.dtype))
 
 
 def _rarity(counts: Vectors) -> Vectors:

@@ -187,17 +187,34 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _cue_counts(text: str) -> list[int]:
+    """Search only for the cues that begin as a word or a character of the text does: one in ten."""
     folded = _folded(text[:MAX_CHARACTERS])
-    return [min(MAX_CUES, sum(cue in folded for cue in cues)) for cues in _cues()]
+    starts = {*folded, *map(_start, folded.split(" "))}
+    counts = [0] * len(CATEGORIES)
+    for start in starts & _cues().keys():
+        for cue, category in _cues()[start]:
+            counts[category] += cue in folded
+    return [min(MAX_CUES, count) for count in counts]
 
 
 @cache
-def _cues() -> tuple[frozenset[str], ...]:
-    """Return the cues of each category as they occur in folded texts: at the beginning of a word, where words exist."""
-    return tuple(
-        frozenset(cue if cue.lstrip() >= _FIRST_WITHOUT_SPACES else f" {cue}" for cue in map(_folded_cue, cues))
-        for cues in (LEXICON["cues"][category] for category in CATEGORIES)
-    )
+def _cues() -> dict[str, list[tuple[str, int]]]:
+    """Return the cues with their categories, as they occur in folded texts, by how they begin.
+
+    They are at the beginning of a word where words exist.
+    """
+    cues: dict[str, list[tuple[str, int]]] = {}
+    for number, category in enumerate(CATEGORIES):
+        for folded in frozenset(map(_folded_cue, LEXICON["cues"][category])):
+            if folded >= _FIRST_WITHOUT_SPACES:
+                cues.setdefault(folded[0], []).append((folded, number))
+            else:
+                cues.setdefault(_start(folded.split(" ")[0]), []).append((f" {folded}", number))
+    return cues
+
+
+def _start(word: str) -> str:
+    return f" {word[:2]}"
 
 
 def _folded(text: str) -> str:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hummdesk.ai.embedded.encoder import WIDTH, Vectors
-from hummdesk.ai.embedded.letters import WORD_BUCKETS, letter_features, word_counts, word_features
+from hummdesk.ai.embedded.letters import CATEGORIES, WORD_BUCKETS, letter_features, word_counts, word_features
+from hummdesk.ai.lexicon import LEXICON
 
 
 def words(text: str) -> Vectors:
@@ -34,6 +35,17 @@ def test_words_of_text_without_letters_or_with_lone_surrogates_are_finite() -> N
     features = word_features(word_counts(["", "!!!", "a\udc80b"]), np.ones(WORD_BUCKETS, dtype=np.float32))
     assert np.isfinite(features).all()
     assert not features[:2].any()
+
+
+def test_each_cue_of_the_lexicon_counts_for_its_category() -> None:
+    cues = [(cue, number) for number, name in enumerate(CATEGORIES) for cue in LEXICON["cues"][name]]
+    found = letter_features(
+        [f"So ({cue})" for cue, _ in cues],
+        np.ones((len(cues), WIDTH), dtype=np.float32),
+        mean=np.zeros(WIDTH, dtype=np.float32),
+        directions=np.eye(WIDTH, dtype=np.float32),
+    )
+    assert [cue for (cue, number), counts in zip(cues, found.cues, strict=True) if not counts[number]] == []
 
 
 def test_features_of_text_in_unknown_script_ignore_the_encoder() -> None:
