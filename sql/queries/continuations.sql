@@ -21,17 +21,23 @@ ORDER BY position;
 
 -- name: reached(conversation_id, contact_id)
 -- The conversations of a contact that receive the messages to one of them, or did before one on the way was reopened.
+-- OFFSET 0 makes the planner look up each by its index.
 WITH RECURSIVE reached AS (
     SELECT id, contact_id, continued_in, continued_before
     FROM conversations
     WHERE account_id = current_account()
       AND id = :conversation_id
     UNION
-    SELECT conversations.id, conversations.contact_id, conversations.continued_in, conversations.continued_before
+    SELECT next.id, next.contact_id, next.continued_in, next.continued_before
     FROM reached
-    JOIN conversations
-      ON conversations.account_id = current_account()
-     AND conversations.id = ANY(reached.continued_before || reached.continued_in)
+    CROSS JOIN LATERAL unnest(reached.continued_before || reached.continued_in) AS given (id)
+    CROSS JOIN LATERAL (
+        SELECT id, contact_id, continued_in, continued_before
+        FROM conversations
+        WHERE account_id = current_account()
+          AND id = given.id
+        OFFSET 0
+    ) AS next
 )
 SELECT id
 FROM reached
