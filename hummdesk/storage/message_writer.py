@@ -155,7 +155,7 @@ class MessageWriter:
     async def _write(self, outgoing: list[Outgoing]) -> list[Row]:
         removable = self._next_removable()
         accounts = {one.sender.account_id for one in outgoing} | {account for account, _ in removable}
-        statements = [(messages.queries.write.sql, {"items": messages.recordset(outgoing)})]
+        statements = [messages.write(outgoing)]
         if removable:
             statements.append(outbox.removal(removable))
         try:

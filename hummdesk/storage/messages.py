@@ -1,5 +1,6 @@
 """Messages: storing them in order and exactly once, and reading them."""
 
+import re
 from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,6 +18,10 @@ from hummdesk.storage.database import Transaction
 from hummdesk.storage.queries import load
 
 queries = load("messages")
+
+ONLY_OF_OTHERS = r"\), (?:mark|answer) AS \(\n.*?\n(?=\), )|    UNION ALL\n.*?key_id IS NOT NULL\n"
+"""The steps of `write` that store nothing for messages that customers have sent themselves."""
+WRITE_OF_CUSTOMERS = re.sub(ONLY_OF_OTHERS, "", queries.write.sql, flags=re.DOTALL)
 
 MISSED_LIMIT = 500
 """Maximum number of messages of one conversation in a `sync` response or a CONFLICT."""
@@ -185,6 +190,16 @@ class Outgoing:
             has_read=row["reads"],
             has_pending_predecessor=row["has_pending_predecessor"],
         )
+
+
+def write(outgoing: list[Outgoing]) -> tuple[str, dict[str, Any]]:
+    """The statement that stores a batch, and its parameters.
+
+    PostgreSQL starts each step of a statement, whether it has rows or not: without those of staff and API keys, a
+    message of a customer that is stored alone takes a sixth less of its CPU time.
+    """
+    of_customers = all(one.sender.sender_type == "customer" and one.message.sent_by_key is None for one in outgoing)
+    return WRITE_OF_CUSTOMERS if of_customers else queries.write.sql, {"items": recordset(outgoing)}
 
 
 def recordset(outgoing: list[Outgoing]) -> str:
