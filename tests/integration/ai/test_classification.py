@@ -158,11 +158,11 @@ async def test_correction_of_priority_alone_does_not_raise_confidence(embedded: 
 
 def test_letters_of_other_trades_reach_minimum() -> None:
     read = yardstick.classify(yardstick.load_letters("development"))
-    assert read.category.value >= 0.65
-    assert read.worst_trade[1].value >= 0.5
+    assert read.category.value >= 0.67
+    assert read.worst_trade[1].value >= 0.54
     assert read.right_if_confident.value >= 0.88
-    assert read.negative_recall.value >= 0.72
-    assert read.pressing_recall.value >= 0.8
+    assert read.negative_recall.value >= 0.77
+    assert read.pressing_recall.value >= 0.84
     assert read.pressing_precision.value >= 0.64
     assert read.language.value >= 0.98
 
