@@ -163,4 +163,4 @@ async def test_relay_completes_what_an_interrupted_command_has_left(here: Settin
 async def test_doctor_leaves_servers_that_do_not_answer_to_other_checks(here: Settings) -> None:
     assert await shards.shard_findings(replace(here, redis_url="redis://127.0.0.1:1/0")) == []
     unknown = "postgresql://nobody@127.0.0.1:1/none"
-    assert await shards.shard_findings(replace(here, database_url=unknown)) == []
+    assert await shards.shard_findings(replace(here, database_url=unknown, db_timeout_seconds=0.5)) == []
