@@ -216,9 +216,12 @@ CREATE TABLE teams (
     name text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     active boolean NOT NULL DEFAULT true,                       -- an inactive team cannot be assigned a conversation
+    description text NOT NULL DEFAULT '',                       -- what it is there for, from which the AI learns it
+    examples text[] NOT NULL DEFAULT '{}',                      -- messages that it answers, likewise
     CONSTRAINT teams_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT teams_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
-    CONSTRAINT teams_name_key UNIQUE (account_id, name)
+    CONSTRAINT teams_name_key UNIQUE (account_id, name),
+    CONSTRAINT teams_examples_bounded CHECK (cardinality(examples) <= 20)
 );
 
 CREATE TABLE team_members (
@@ -3322,7 +3325,8 @@ GRANT UPDATE (
     ON accounts TO hummdesk_app;
 GRANT INSERT (account_id, id, email, name, role, skills), UPDATE (email, name, role, active, skills)
     ON users TO hummdesk_app;
-GRANT INSERT (account_id, id, name), UPDATE (name, active) ON teams TO hummdesk_app;
+GRANT INSERT (account_id, id, name, description, examples), UPDATE (name, active, description, examples)
+    ON teams TO hummdesk_app;
 GRANT INSERT, DELETE ON team_members TO hummdesk_app;
 GRANT INSERT (avatar_url, external_id, attributes),
     UPDATE (email, name, avatar_url, active, external_id, attributes, stated_email)

@@ -1,7 +1,7 @@
 """Classification runs: category, priority and suggested team or agent of a customer's message."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 from uuid import UUID
@@ -12,7 +12,6 @@ from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import RunKind
 from hummdesk.storage import corrections as corrected
 from hummdesk.storage import teams
-from hummdesk.storage.database import Transaction
 from hummdesk.storage.runs import ClaimedRun
 from tasks import own_categories, similar_corrections
 from tasks.context import WorkerContext
@@ -29,16 +28,20 @@ class ClassificationHandler(RunHandler):
     async def prepare(self, worker: WorkerContext, claimed: Sequence[ClaimedRun]) -> Answer:
         account_ids = {run.account_id for run in claimed}
         tx = worker.database.autocommit(account_ids)  # one round trip for what is asked at the same time
-        known_teams, skills, versions = await asyncio.gather(
-            _teams(tx, account_ids), teams.skills(tx, account_ids), corrected.versions(tx, account_ids)
+        known_teams, described, skills, versions = await asyncio.gather(
+            teams.teams(tx, account_ids),
+            teams.described(tx, account_ids),
+            teams.skills(tx, account_ids),
+            corrected.versions(tx, account_ids),
         )
-        online = await _online(worker, known_teams.keys() | skills.keys())
+        teams_of = _by_account(known_teams, described)
+        online = await _online(worker, teams_of.keys() | skills.keys())
         categories = await own_categories.used(worker, claimed)
         nearest = await similar_corrections.nearest(worker, claimed, versions)
 
         async def answer(run: ClaimedRun) -> RunResult:
             context = Context(
-                teams=tuple(known_teams.get(run.account_id, ())),
+                teams=tuple(teams_of.get(run.account_id, ())),
                 online=online.get(run.account_id, frozenset()),
                 skills=skills.get(run.account_id, {}),
                 history=tuple(Turn(sender=earlier.sender, content=earlier.content) for earlier in run.history),
@@ -67,11 +70,14 @@ def _new_priority(found: Classification) -> str | None:
     return found.priority if found.priority_confidence >= PRIORITY_CONFIDENCE and not is_empty else None
 
 
-async def _teams(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, list[Team]]:
-    """Teams by account, without accounts that have none."""
+def _by_account(known: Iterable[teams.Team], described: Mapping[UUID, teams.TeamTexts]) -> dict[UUID, list[Team]]:
+    """Return the teams by account, without accounts that have none."""
     found: dict[UUID, list[Team]] = {}
-    for team in await teams.teams(tx, account_ids):
-        found.setdefault(team.account_id, []).append(Team(id=team.id, name=team.name, agent_ids=team.agent_ids))
+    for one in known:
+        team = Team(id=one.id, name=one.name, agent_ids=one.agent_ids)
+        if texts := described.get(one.id):
+            team = replace(team, description=texts.description, examples=texts.examples)
+        found.setdefault(one.account_id, []).append(team)
     return found
 
 

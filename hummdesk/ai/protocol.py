@@ -59,6 +59,9 @@ class Team:
     name: str
     agent_ids: tuple[UUID, ...] = ()
     """Its active agents and admins."""
+    description: str = ""
+    examples: tuple[str, ...] = ()
+    """Messages that it answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 Category = Literal[
     "account_access",
@@ -28,6 +28,19 @@ GENERAL = "general"
 LONGEST_KEY = 40
 KEY = "[a-z][a-z0-9_]{2,39}"
 """The pattern of a key. With two letters it could be a language, which is a skill as well."""
+
+
+class Described(Protocol):
+    """What an account has described for the AI; hashable."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def examples(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 team_argument = click.argument("team", metavar="NAME_OR_ID")
 member_option = click.option("--member", "members", multiple=True, help="E-mail or id of a user.")
+description_option = click.option("--description", help="What the team is there for, in a sentence. The AI reads it.")
+example_option = click.option(
+    "--example", "examples", multiple=True, help="A message that the team answers; replaces the previous ones."
+)
 
 
 @click.group("team")
@@ -49,12 +53,13 @@ def show_command(home: Path, account: UUID, as_json: bool, team: str) -> None:
 @home_option
 @account_option
 @member_option
+@description_option
+@example_option
 @json_option
 @click.argument("name")
-def create_command(home: Path, account: UUID, members: tuple[str, ...], as_json: bool, name: str) -> None:
-    """Create a team. A team of this name that exists gets the members that are given."""
-    team = asyncio.run(create(settings_of(home, needs_secret=False), account, name, members))
-    print_record(team, as_json=as_json)
+def create_command(home: Path, account: UUID, as_json: bool, name: str, **given: Any) -> None:
+    """Create a team. A team of this name that exists gets the members that are given, and nothing else changes."""
+    print_record(asyncio.run(create(settings_of(home, needs_secret=False), account, name, **given)), as_json=as_json)
 
 
 @team_command.command("update")
@@ -63,10 +68,12 @@ def create_command(home: Path, account: UUID, members: tuple[str, ...], as_json:
 @click.option("--name", help="New name.")
 @click.option("--add", "added", multiple=True, help="E-mail or id of a user who becomes a member.")
 @click.option("--remove", "removed", multiple=True, help="E-mail or id of a member who leaves the team.")
+@description_option
+@example_option
 @json_option
 @team_argument
 def update_command(home: Path, account: UUID, team: str, as_json: bool, **given: Any) -> None:
-    """Change the name and the members of a team."""
+    """Change what is given of a team."""
     print_record(asyncio.run(update(settings_of(home, needs_secret=False), account, team, **given)), as_json=as_json)
 
 
@@ -111,8 +118,15 @@ async def shown(settings: Settings, account_id: UUID, team: str) -> dict[str, An
         return (await teams.get(tx, await id_of(tx, team))).wire()
 
 
-async def create(settings: Settings, account_id: UUID, name: str, members: Sequence[str]) -> dict[str, Any]:
-    """Raises NotFound for an unknown account, CommandError for an unknown user or an invalid name."""
+async def create(
+    settings: Settings,
+    account_id: UUID,
+    name: str,
+    members: Sequence[str] = (),
+    description: str | None = None,
+    examples: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Raises NotFound for an unknown account, CommandError for an unknown user or an invalid value."""
     from hummdesk.operator.user import id_of as user_id_of
     from hummdesk.operator.values import checked_name
     from hummdesk.storage import accounts, teams
@@ -121,7 +135,8 @@ async def create(settings: Settings, account_id: UUID, name: str, members: Seque
     async with operator(settings) as database, database.account(account_id) as tx:
         await accounts.get(tx)
         member_ids = [await user_id_of(tx, member) for member in members]
-        team, is_new = await teams.create(tx, None, name=checked_name(name), member_ids=member_ids)
+        texts = _checked_texts(description, examples)
+        team, is_new = await teams.create(tx, None, name=checked_name(name), member_ids=member_ids, **texts)
         return (team if is_new else await teams.add_members(tx, None, team.id, member_ids)).wire()
 
 
@@ -134,8 +149,10 @@ async def update(
     active: bool | None = None,
     added: Sequence[str] = (),
     removed: Sequence[str] = (),
+    description: str | None = None,
+    examples: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Raises CommandError for an unknown team, user or name, Conflict for the name of another team."""
+    """Raises CommandError for an unknown team or user or an invalid value, Conflict for the name of another team."""
     from hummdesk.operator.user import id_of as user_id_of
     from hummdesk.operator.values import checked_name
     from hummdesk.storage import teams
@@ -152,8 +169,24 @@ async def update(
             name=name and checked_name(name),
             active=active,
             member_ids=set(found.member_ids) - leaving | joining,
+            **_checked_texts(description, examples),
         )
         return changed.wire()
+
+
+def _checked_texts(description: str | None, examples: Sequence[str]) -> dict[str, Any]:
+    """Return what is given of both. Raises CommandError."""
+    from marshmallow import ValidationError
+
+    from hummdesk.contract.resources.teams import TeamUpdate
+
+    given = {"description": description} if description is not None else {}
+    try:
+        return (
+            TeamUpdate().load(given | ({"examples": list(examples)} if examples else {})) if given or examples else {}
+        )
+    except ValidationError as error:
+        raise CommandError(f"the texts of the team are not valid: {error.messages}") from error
 
 
 async def id_of(tx: "Transaction", team: str) -> UUID:

@@ -438,7 +438,10 @@ TABLES: tuple[Table, ...] = (
         columns=columns("account_id team_id user_id"),
     ),
     Table(
-        name="teams", holds="names of teams", scope="account", columns=columns("account_id id name created_at active")
+        name="teams",
+        holds="names of teams, and what they are there for",
+        scope="account",
+        columns=columns("account_id id name created_at active description examples"),
     ),
     Table(
         name="sign_in_links",

@@ -1,6 +1,6 @@
 """Teams and skills of the agents of accounts."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
@@ -40,6 +40,23 @@ async def teams(tx: Transaction, account_ids: Iterable[UUID]) -> list[Team]:
     return [Team.from_row(row) async for row in queries.teams(tx, account_ids=list(account_ids))]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamTexts:
+    """What a team is there for."""
+
+    description: str
+    examples: tuple[str, ...]
+    """Messages that it answers."""
+
+
+async def described(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, TeamTexts]:
+    """The texts of the active teams of these accounts, by team, without those that have none."""
+    return {
+        row["id"]: TeamTexts(description=row["description"], examples=tuple(row["examples"]))
+        async for row in queries.described(tx, account_ids=list(account_ids))
+    }
+
+
 async def skills(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, dict[UUID, frozenset[str]]]:
     """The skills of agents by account and agent; agents without skills are left out."""
     found: dict[UUID, dict[UUID, frozenset[str]]] = {}
@@ -59,12 +76,14 @@ class ManagedTeam:
     name: str
     active: bool
     member_ids: tuple[UUID, ...]
+    description: str
+    examples: tuple[str, ...]
     created_at: datetime
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
         values = {name: row[name] for name in cls.__dataclass_fields__}
-        return cls(**values | {"member_ids": tuple(row["member_ids"])})
+        return cls(**values | {"member_ids": tuple(row["member_ids"]), "examples": tuple(row["examples"])})
 
     def wire(self) -> dict[str, Any]:
         return {
@@ -72,6 +91,8 @@ class ManagedTeam:
             "name": self.name,
             "active": self.active,
             "memberIds": [str(member_id) for member_id in self.member_ids],
+            "description": self.description,
+            "examples": list(self.examples),
             "createdAt": wire_time(self.created_at),
         }
 
@@ -82,6 +103,8 @@ async def create(
     *,
     name: str,
     member_ids: Collection[UUID] = (),
+    description: str = "",
+    examples: Sequence[str] = (),
     team_id: UUID | None = None,
 ) -> tuple[ManagedTeam, bool]:
     """Add a team; return it, and False for one that has this name already, which is not changed.
@@ -89,7 +112,7 @@ async def create(
     Raises Invalid for an unknown user.
     """
     team_id = team_id or new_id()
-    if await queries.add(tx, id=team_id, name=name) is None:
+    if await queries.add(tx, id=team_id, name=name, description=description, examples=list(examples)) is None:
         known = await queries.id_of(tx, name=name)
         return await get(tx, known["id"]), False
     await _add_members(tx, team_id, member_ids)
@@ -132,6 +155,8 @@ async def update(
     name: str | None = None,
     active: bool | None = None,
     member_ids: Collection[UUID] | None = None,
+    description: str | None = None,
+    examples: Sequence[str] | None = None,
 ) -> tuple[ManagedTeam, list[LoggedChange]]:
     """Change what is given of a team; return it, and the conversations that it loses.
 
@@ -140,7 +165,13 @@ async def update(
     Raises NotFound, Invalid for an unknown user, Conflict for the name of another team.
     """
     old = await locked(tx, team_id)
-    new = replace(old, name=old.name if name is None else name, active=old.active if active is None else active)
+    new = replace(
+        old,
+        name=old.name if name is None else name,
+        active=old.active if active is None else active,
+        description=old.description if description is None else description,
+        examples=old.examples if examples is None else tuple(examples),
+    )
     if member_ids is not None:
         new = replace(new, member_ids=tuple(sorted(set(member_ids))))
         await _remove_members(tx, team_id, set(old.member_ids) - set(member_ids))
@@ -149,7 +180,14 @@ async def update(
     if not fields:
         return old, []
     with unique("Another team has this name"):
-        await queries.change(tx, team_id=team_id, name=new.name, active=new.active)
+        await queries.change(
+            tx,
+            team_id=team_id,
+            name=new.name,
+            active=new.active,
+            description=new.description,
+            examples=list(new.examples),
+        )
     action = "team.updated" if old.active == new.active else "team.enabled" if new.active else "team.disabled"
     await audit.record(tx, actor, action, team_id, {"fields": fields})
     if old.active and not new.active:

@@ -196,6 +196,8 @@ SELECT
     id,
     name,
     active,
+    description,
+    examples,
     created_at,
     ARRAY(
         SELECT user_id

@@ -24,6 +24,14 @@ WHERE account_id = ANY(:account_ids)
   AND active
 ORDER BY name, id;
 
+-- name: described(account_ids)
+-- The active teams of accounts that have a description or examples, with these.
+SELECT account_id, id, description, examples
+FROM teams
+WHERE account_id = ANY(:account_ids)
+  AND active
+  AND (description <> '' OR examples <> '{}');
+
 -- name: skilled(account_ids)
 -- The skills of active agents and admins.
 SELECT account_id, id, skills
@@ -34,10 +42,10 @@ WHERE account_id = ANY(:account_ids)
   AND skills <> '{}'
 ORDER BY name, id;
 
--- name: add(id, name)^
+-- name: add(id, name, description, examples)^
 -- Add a team; no row if the account has one of this name.
-INSERT INTO teams (account_id, id, name)
-VALUES (current_account(), :id, :name)
+INSERT INTO teams (account_id, id, name, description, examples)
+VALUES (current_account(), :id, :name, :description, :examples)
 ON CONFLICT (account_id, name) DO NOTHING
 RETURNING id;
 
@@ -62,6 +70,8 @@ SELECT
     id,
     name,
     active,
+    description,
+    examples,
     created_at,
     ARRAY(
         SELECT user_id
@@ -80,6 +90,8 @@ SELECT
     id,
     name,
     active,
+    description,
+    examples,
     created_at,
     ARRAY(
         SELECT user_id
@@ -95,10 +107,10 @@ WHERE account_id = current_account()
 ORDER BY id DESC
 LIMIT :limit;
 
--- name: change(team_id, name, active)!
+-- name: change(team_id, name, active, description, examples)!
 -- Change a team.
 UPDATE teams
-SET name = :name, active = :active
+SET name = :name, active = :active, description = :description, examples = :examples
 WHERE account_id = current_account()
   AND id = :team_id;
 

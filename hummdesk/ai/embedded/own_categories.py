@@ -1,9 +1,10 @@
-"""Classifier of the categories that an account has named itself, learned from its examples at once.
+"""Classifier of the categories and teams that an account has described itself, learned from their examples at once.
 
 Kernel ridge regression on the embeddings of the examples, and of each name with its description as one more example.
 Constants are fitted to the development part of `training/evaluation/taxonomies`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,8 +13,9 @@ import numpy as np
 from hummdesk.ai.embedded.classifiers import softmax
 from hummdesk.ai.embedded.embedding import embed
 from hummdesk.ai.embedded.encoder import Vectors
+from hummdesk.ai.protocol import Team
 from hummdesk.ai.text import plain
-from hummdesk.core.categories import OwnCategory
+from hummdesk.core.categories import Described
 
 SHARPNESS = 2.0
 """As `classifiers.SCOPE_SHARPNESS`, in the kernel of embeddings."""
@@ -24,6 +26,10 @@ FAMILIAR = 0.22
 """Similarity to the nearest example at which a text is as probably like none as like one of them."""
 FAMILIAR_WIDTH = 0.02
 """Change of the similarity that changes these odds by a factor of e."""
+TEAM_PROBABILITY = 0.5
+"""Least probability of a team that is suggested."""
+TEAM_SIMILARITY = 0.4
+"""Least similarity to one of its texts, if another team has none: the message may be for that one."""
 CACHED_ACCOUNTS = 100
 """Fitted classifiers that a process caches: at most a third of a megabyte each."""
 
@@ -45,12 +51,24 @@ class FittedCategories:
 
 
 @lru_cache(maxsize=CACHED_ACCOUNTS)
-def fit(categories: tuple[OwnCategory, ...]) -> FittedCategories:
-    """Fit to the examples; the same categories are fitted once. Takes about 1 ms per example."""
-    texts = [[f"{one.name}. {one.description}", *one.examples] for one in categories]
+def fit(described: tuple[Described, ...]) -> FittedCategories:
+    """Fit to the examples; the same categories or teams are fitted once. Takes about 1 ms per example."""
+    texts = [[f"{one.name}. {one.description}", *one.examples] for one in described]
     vectors = embed([plain(text) for of_category in texts for text in of_category])
-    labels = np.repeat(np.arange(len(categories)), [len(of_category) for of_category in texts])
-    return FittedCategories(vectors, _weights(vectors, np.eye(len(categories))[labels] - 1 / len(categories)))
+    labels = np.repeat(np.arange(len(described)), [len(of_category) for of_category in texts])
+    return FittedCategories(vectors, _weights(vectors, np.eye(len(described))[labels] - 1 / len(described)))
+
+
+def team_like(embedded: Vectors, teams: Sequence[Team]) -> Team | None:
+    """Return the team to whose description and examples a message is similar enough."""
+    described = tuple(one for one in teams if one.description or one.examples)
+    if not described:
+        return None
+    fitted = fit(described)
+    probabilities = fitted.probabilities(embedded)[0]
+    best = int(probabilities.argmax())
+    is_near = len(described) == len(teams) or float((embedded @ fitted.vectors.T).max()) >= TEAM_SIMILARITY
+    return described[best] if is_near and probabilities[best] >= TEAM_PROBABILITY else None
 
 
 def _weights(vectors: Vectors, targets: Vectors) -> Vectors:

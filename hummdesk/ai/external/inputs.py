@@ -21,6 +21,10 @@ MAX_MESSAGE = 8000
 MAX_SOURCE = 4000
 MAX_TURN = 2000
 MAX_SOURCES = 20
+TEAM_EXAMPLES = 3
+"""Examples of a team that are sent."""
+MAX_TEAM = 200
+"""Characters of a description or an example."""
 MAX_CONVERSATION = 24_000
 """Characters of a conversation that is summarized; the oldest messages are left out."""
 
@@ -57,12 +61,22 @@ class DraftInput:
 def classification_input(redactor: Redactor, message: IncomingMessage, context: Context) -> ClassificationInput:
     teams = {f"T{number}": team for number, team in enumerate(context.teams, start=1)}
     data = {
-        "teams": [{"id": alias, "name": redactor.redact(clean(readable(team.name)))} for alias, team in teams.items()],
+        "teams": [{"id": alias, **_described(redactor, team)} for alias, team in teams.items()],
         "corrections": _corrections(context),
         "earlier": _history(redactor, context.history),
         "message": _redacted(redactor, message_text(message), MAX_MESSAGE),
     }
     return ClassificationInput(data=data, teams=teams)
+
+
+def _described(redactor: Redactor, team: Team) -> dict[str, str | list[str]]:
+    description = {"description": _redacted(redactor, team.description, MAX_TEAM)} if team.description else {}
+    examples = [_redacted(redactor, one, MAX_TEAM) for one in team.examples[:TEAM_EXAMPLES]]
+    return {
+        "name": redactor.redact(clean(readable(team.name))),
+        **description,
+        **({"examples": examples} if examples else {}),
+    }
 
 
 def draft_input(redactor: Redactor, message: IncomingMessage, context: Context, knowledge: Knowledge) -> DraftInput:

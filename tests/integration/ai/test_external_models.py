@@ -225,7 +225,7 @@ async def test_each_request_is_recorded_with_usage_and_cost(api: FakeApi, model:
         USAGE["output"],
     )
     assert call.cost == Decimal("0.000127"), "1000 × 0.10 + 200 × 0.01 + 50 × 0.50 dollars per million"
-    assert call.prompt.startswith("classify@4-")
+    assert call.prompt.startswith("classify@5-")
     assert 0 < call.seconds < time.monotonic() - began
 
 
@@ -282,6 +282,22 @@ async def test_unknown_team_in_answer_is_ignored(api: FakeApi, model: RecordedMo
     api.respond_with(answer(CLASSIFICATION | {"team": "T2"}))
     found = await model.provider.classify(MESSAGE, CONTEXT)
     assert (found.suggested_team, found.suggested_agent) == (None, None)
+
+
+async def test_model_receives_what_a_team_is_there_for_without_personal_data(
+    api: FakeApi, model: RecordedModel
+) -> None:
+    api.respond_with(answer(CLASSIFICATION))
+    team = replace(BILLING, description="Money", examples=("Charged twice", "I am jo@home.example", "Three", "Four"))
+    await model.provider.classify(MESSAGE, replace(CONTEXT, teams=(team,)))
+    assert api.input_data()["teams"] == [
+        {
+            "id": "T1",
+            "name": "Billing",
+            "description": "Money",
+            "examples": ["Charged twice", "I am [EMAIL_1]", "Three"],
+        }
+    ]
 
 
 async def test_answer_without_usage_has_unknown_cost() -> None:

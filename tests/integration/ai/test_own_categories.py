@@ -1,6 +1,7 @@
 """Classification by categories that an account has named itself, with its corrections."""
 
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
@@ -50,6 +51,20 @@ async def test_team_with_the_words_of_the_category_is_suggested(embedded: Provid
         IncomingMessage(content="The radiators are cold"), replace(HOUSING, teams=(*CONTEXT.teams[1:], team))
     )
     assert found.suggested_team == team.id
+
+
+async def test_team_is_suggested_for_messages_like_its_examples(embedded: Provider) -> None:
+    warmth = Team(
+        id=UUID(int=7),
+        name="North",
+        description="Heating and hot water",
+        examples=("Our radiators stay cold", "There is no hot water in the shower"),
+    )
+    context = replace(CONTEXT, teams=(*CONTEXT.teams, warmth))
+    found = await embedded.classify(IncomingMessage(content="The radiator in the bedroom is cold again"), context)
+    assert found.suggested_team == warmth.id
+    other = await embedded.classify(IncomingMessage(content="I was charged twice for my invoice"), context)
+    assert other.suggested_team == CONTEXT.teams[0].id, "by its name"
 
 
 async def test_correction_to_general_is_followed_beside_own_categories(embedded: Provider) -> None:

@@ -167,6 +167,16 @@ async def test_people_of_another_account_are_not_found(
     assert str(customer) not in str(everything)
 
 
+async def test_team_says_what_it_is_there_for(admin: RestClient) -> None:
+    texts = {"description": "Invoices and payments", "examples": ["I was charged twice"]}
+    team = await admin.do("create_team", {"name": "Described", **texts})
+    assert {name: team[name] for name in texts} == texts
+    changed = await admin.do("update_team", {"examples": []}, id=team["id"])
+    assert changed == team | {"examples": []}
+    for wrong in ({"examples": ["x"] * 21}, {"examples": [""]}, {"description": "x" * 301}):
+        await admin.refused("update_team", wrong, id=team["id"], status=422)
+
+
 async def test_member_gets_the_rooms_of_the_team_at_once(admin: RestClient, account: Account) -> None:
     client = await account.connect("admin")
     team = await admin.do("create_team", {"name": "Second"})

@@ -131,6 +131,16 @@ def test_team_commands_manage_members(account: str) -> None:
     assert "Support" in run("team", "list", "--account", account)
 
 
+def test_team_commands_set_what_the_ai_learns_a_team_by(account: str) -> None:
+    made = ask("team", "create", "--account", account, "Money", "--description", "Invoices", "--example", "Pay twice?")
+    assert (made["description"], made["examples"]) == ("Invoices", ["Pay twice?"])
+    changed = ask("team", "update", "--account", account, "Money", "--example", "One", "--example", "Two")
+    assert changed == made | {"examples": ["One", "Two"]}
+    assert "texts of the team are not valid" in refusal(
+        "team", "update", "Money", "--account", account, "--description", "x" * 301
+    )
+
+
 def test_contact_commands_find_by_any_id(account: str) -> None:
     made = ask("contact", "create", "--account", account, "--external-id", "c-7", "--attribute", "plan=gold")
     assert (made["externalId"], made["attributes"], "email" in made) == ("c-7", {"plan": "gold"}, False)

@@ -166,6 +166,19 @@ async def test_inactive_team_is_hidden_and_cannot_be_assigned(account: Any) -> N
     assert await actions(account, account.team) == [("team.disabled", "agent", {"fields": ["active"]})]
 
 
+async def test_only_active_teams_with_texts_are_described(account: Any) -> None:
+    async with account.tx() as tx:
+        assert await teams.described(tx, [account.id]) == {}
+        made, _ = await teams.create(tx, account.admin, name="Money", description="Invoices")
+        await teams.update(tx, account.admin, account.team, examples=["I was charged twice"])
+        assert await teams.described(tx, [account.id]) == {
+            made.id: teams.TeamTexts(description="Invoices", examples=()),
+            account.team: teams.TeamTexts(description="", examples=("I was charged twice",)),
+        }
+        await teams.update(tx, account.admin, made.id, active=False)
+        assert list(await teams.described(tx, [account.id])) == [account.team]
+
+
 async def test_create_team_twice_returns_the_first(account: Any) -> None:
     async with account.tx() as tx:
         made, is_new = await teams.create(tx, account.admin, name="Second", member_ids=[account.viewer.id])

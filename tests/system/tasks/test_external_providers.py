@@ -73,7 +73,7 @@ async def test_external_model_classifies_and_drafts(workers: ExternalWorkers, pr
         assert outcomes(calls) == [("classification", "ok", False), ("draft", "ok", False)], log
         for call in calls:
             assert call["provider"] == protocol
-            assert call["prompt"].startswith(("classify@4-", "draft@5-"))
+            assert call["prompt"].startswith(("classify@5-", "draft@5-"))
             assert (call["input_tokens"], call["cache_read_tokens"], call["output_tokens"]) == (1000, 200, 50)
             assert call["cost_usd"] > 0
             assert 0 < call["milliseconds"] <= took * 1000

@@ -105,8 +105,12 @@ class SignInLink(TypedDict):
 
 
 class NewTeam(TypedDict):
+    """A team. The AI suggests it for messages that are like its `description` and `examples`, which are messages."""
+
     name: str
     memberIds: NotRequired[list[str]]
+    description: NotRequired[str]
+    examples: NotRequired[list[str]]
 
 
 class ManagedTeam(TypedDict):
@@ -116,6 +120,8 @@ class ManagedTeam(TypedDict):
     name: str
     active: bool
     memberIds: list[str]
+    description: str
+    examples: list[str]
     createdAt: str
 
 
@@ -131,11 +137,13 @@ class TeamPage(TypedDict):
 
 
 class TeamUpdate(TypedDict):
-    """What is to be changed; `memberIds` replace the previous ones."""
+    """What is to be changed; `memberIds` and `examples` replace the previous ones."""
 
     name: NotRequired[str]
     active: NotRequired[bool]
     memberIds: NotRequired[list[str]]
+    description: NotRequired[str]
+    examples: NotRequired[list[str]]
 
 
 class NewMembers(TypedDict):

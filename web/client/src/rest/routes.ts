@@ -95,9 +95,12 @@ export interface SignInLink {
   expiresAt: string;
 }
 
+/** A team. The AI suggests it for messages that are like its `description` and `examples`, which are messages. */
 export interface NewTeam {
   name: string;
   memberIds?: Array<string>;
+  description?: string;
+  examples?: Array<string>;
 }
 
 /** A team; one that is not `active` is hidden, and cannot be assigned conversations. */
@@ -106,6 +109,8 @@ export interface ManagedTeam {
   name: string;
   active: boolean;
   memberIds: Array<string>;
+  description: string;
+  examples: Array<string>;
   createdAt: string;
 }
 
@@ -120,11 +125,13 @@ export interface TeamPage {
   nextCursor?: string;
 }
 
-/** What is to be changed; `memberIds` replace the previous ones. */
+/** What is to be changed; `memberIds` and `examples` replace the previous ones. */
 export interface TeamUpdate {
   name?: string;
   active?: boolean;
   memberIds?: Array<string>;
+  description?: string;
+  examples?: Array<string>;
 }
 
 export interface NewMembers {

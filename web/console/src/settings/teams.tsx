@@ -44,6 +44,13 @@ function fields(users: User[]): FieldSpec[] {
   return [
     { name: "name", label: "settings.name", isRequired: true, longest: 100 },
     { name: "memberIds", label: "settings.teams.who", kind: "many", choices },
+    { name: "description", label: "settings.categories.description", hint: t("settings.teams.descriptionHint"), longest: 300 },
+    {
+      name: "examples",
+      label: "settings.categories.examples",
+      hint: t("settings.categories.examplesHint"),
+      kind: "lines",
+    },
   ];
 }
 
@@ -62,7 +69,7 @@ function NewTeamPage() {
         {(users) => (
           <Form
             fields={fields(users)}
-            initial={{ name: "", memberIds: [] } as NewTeam}
+            initial={{ name: "", memberIds: [], description: "", examples: [] } as NewTeam}
             submit={t("settings.teams.create")}
             save={create}
           />
@@ -89,11 +96,11 @@ function OneTeam({ id }: { id: string }) {
       <Ready of={users}>
         {(users) => (
           <Ready of={edited}>
-            {({ name, memberIds, active }) => (
+            {({ name, memberIds, description, examples, active }) => (
               <Form
                 key={edited.key}
                 fields={fields(users)}
-                initial={{ name, memberIds } as TeamUpdate}
+                initial={{ name, memberIds, description, examples } as TeamUpdate}
                 submit={t("settings.save")}
                 reload={edited.reload}
                 save={save}
