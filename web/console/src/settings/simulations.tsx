@@ -21,11 +21,13 @@ const REFRESH_MS = 2_000;
 const DAY_MS = 86_400_000;
 const UNCLASSIFIED = "unclassified";
 const PROVIDERS = ["embedded", "anthropic", "openai"] as const;
+const DAYS = [7, 30, 90, 365] as const;
 
+// As in the request, so that its errors are shown at the fields; `since` is a number of days.
 interface StartValues {
-  days: string;
-  conversations: string;
-  dollars: string;
+  since: string;
+  maxConversations: string;
+  maxDollars: string;
   provider: string;
 }
 
@@ -37,11 +39,11 @@ function All() {
   const rest = useRest();
   const store = useStore();
   const loaded = useLoaded("simulations", (rest) => rest.listSimulations());
-  const start = async ({ days, conversations, dollars, provider }: StartValues) => {
+  const start = async ({ since, maxConversations, maxDollars, provider }: StartValues) => {
     const started = await rest.startSimulation({
-      since: new Date(Date.now() - Number(days) * DAY_MS).toISOString(),
-      maxConversations: Number(conversations),
-      maxDollars: Number(dollars),
+      since: new Date(Date.now() - Number(since) * DAY_MS).toISOString(),
+      maxConversations: Number(maxConversations),
+      maxDollars: Number(maxDollars),
       ...(provider ? { provider: provider as (typeof PROVIDERS)[number] } : {}),
     });
     store.go(settingsPath("simulations", started.id));
@@ -50,10 +52,15 @@ function All() {
     <Page title={t("console.settings.simulations")} lead={t("settings.simulations.lead")}>
       <Form
         fields={[
-          { name: "days", label: "settings.simulations.days", kind: "number", isRequired: true },
-          { name: "conversations", label: "settings.simulations.conversations", kind: "number", isRequired: true },
           {
-            name: "dollars",
+            name: "since",
+            label: "settings.simulations.since",
+            kind: "one",
+            choices: DAYS.map((days) => ({ value: String(days), label: t("settings.simulations.days", { days }) })),
+          },
+          { name: "maxConversations", label: "settings.simulations.conversations", kind: "number", isRequired: true },
+          {
+            name: "maxDollars",
             label: "settings.simulations.dollars",
             hint: t("settings.simulations.dollarsHint"),
             kind: "number",
@@ -69,27 +76,29 @@ function All() {
             ],
           },
         ]}
-        initial={{ days: "30", conversations: "200", dollars: "5", provider: "" }}
+        initial={{ since: "30", maxConversations: "200", maxDollars: "5", provider: "" }}
         submit={t("settings.simulations.start")}
         save={start}
       />
       <Ready of={loaded}>
-        {({ simulations }) => (
-          <ul class="plain settings-rows">
-            {simulations.map((one) => (
-              <RowLink
-                key={one.id}
-                href={settingsPath("simulations", one.id)}
-                title={day(one.createdAt)}
-                detail={state(one)}
-              >
-                <Tag {...(one.status === "failed" ? { kind: "bad" } : {})}>
-                  {t(`settings.simulations.status.${one.status}`)}
-                </Tag>
-              </RowLink>
-            ))}
-          </ul>
-        )}
+        {({ simulations }) =>
+          simulations.length > 0 && (
+            <ul class="plain settings-rows">
+              {simulations.map((one) => (
+                <RowLink
+                  key={one.id}
+                  href={settingsPath("simulations", one.id)}
+                  title={day(one.createdAt)}
+                  detail={state(one)}
+                >
+                  <Tag {...(one.status === "failed" ? { kind: "bad" } : {})}>
+                    {t(`settings.simulations.status.${one.status}`)}
+                  </Tag>
+                </RowLink>
+              ))}
+            </ul>
+          )
+        }
       </Ready>
     </Page>
   );
