@@ -34,6 +34,8 @@ NEIGHBOUR_SMOOTHING = 0.02
 
 SCOPE_LEVELS = 127
 """Quantization of `scope_examples`: 1.0 is stored as 127."""
+SCOPE_BLOCK = 512
+"""Examples that are compared at once: all 7,451 would take 8 MB as float32, which each worker process keeps."""
 SCOPE_SHARPNESS = 3.0
 """As NEIGHBOUR_SHARPNESS, in the kernel of the scope classifier."""
 
@@ -49,9 +51,12 @@ def scope_probability(encoded: Vectors) -> Vectors:
     """Return for each encoded text the probability that it is in scope for a help desk."""
     weights = load_weights()
     features = scope_features(encoded, weights["mean"], weights["scope_directions"])
-    examples = weights["scope_examples"].astype(np.float32) / SCOPE_LEVELS
     slope, intercept = weights["scope_odds"]
-    scores = scope_kernel(features, examples) @ weights["scope_weights"]
+    scores = np.zeros(len(features), dtype=np.float32)
+    for start in range(0, len(weights["scope_examples"]), SCOPE_BLOCK):
+        block = slice(start, start + SCOPE_BLOCK)
+        examples = weights["scope_examples"][block].astype(np.float32) / SCOPE_LEVELS
+        scores += scope_kernel(features, examples) @ weights["scope_weights"][block]
     probabilities: Vectors = 1 / (1 + np.exp(-slope * scores - intercept))
     return probabilities
 

@@ -34,9 +34,9 @@ KERNELS = ((2, 0), (3, 1), (5, 2))
 """Width of each branch's convolution in tokens, and how many of those tokens precede the current one."""
 LEFT_CONTEXT = max(before for _, before in KERNELS)
 
-CACHED_TOKENS = 700
-"""Tokens whose first layers are cached per process, 13 kB each: more than one batch contains, and most of the tokens
-that messages in one language use."""
+CACHED_TOKENS = 450
+"""Tokens whose first layers are cached per process, 13 kB each: more than a batch of several texts contains, and many
+of the tokens that messages in one language use."""
 
 
 def encode(texts: Sequence[str]) -> Vectors:
@@ -115,21 +115,30 @@ class _Encoder(NumpyBackend):  # type: ignore[misc]
         out[:] = vectors / np.sqrt(np.maximum((vectors**2).sum(axis=1, keepdims=True), self.eps))
 
     def _first_layers(self, tokens: NDArray[np.int64], embedded: Vectors) -> Vectors:
-        """Return for each token its projection per branch, then its contribution to neighbours per branch."""
+        """Return for each token its projection per branch, then its contribution to neighbours per branch.
+
+        A long text may have more tokens than the cache holds.
+        """
+        if len(tokens) > CACHED_TOKENS:
+            return self._computed_layers(embedded)
         is_new = self._rows[tokens] < 0
         if self._used + is_new.sum() > CACHED_TOKENS:
             self._rows[:], self._used, is_new[:] = -1, 0, True
         if is_new.any():
-            projected = _matmul(embedded[is_new], self.proj_W) + self.proj_b
-            _layer_norm(projected, self.ln_g_all, self.ln_b_all, self.eps)
-            branches = np.split(projected, len(KERNELS), axis=1)
-            contributions = [_matmul(own, weights) for own, weights in zip(branches, self.w1, strict=True)]
-            rows = np.arange(self._used, self._used + len(projected))
-            self._cache[rows] = np.hstack([projected, *contributions])
+            computed = self._computed_layers(embedded[is_new])
+            rows = np.arange(self._used, self._used + len(computed))
+            self._cache[rows] = computed
             self._rows[tokens[is_new]] = rows
             self._used += len(rows)
         layers: Vectors = self._cache[self._rows[tokens]]
         return layers
+
+    def _computed_layers(self, embedded: Vectors) -> Vectors:
+        projected = _matmul(embedded, self.proj_W) + self.proj_b
+        _layer_norm(projected, self.ln_g_all, self.ln_b_all, self.eps)
+        branches = np.split(projected, len(KERNELS), axis=1)
+        contributions = [_matmul(own, weights) for own, weights in zip(branches, self.w1, strict=True)]
+        return np.hstack([projected, *contributions])
 
     def _embedded(self, tokens: NDArray[np.int64]) -> Vectors:
         chunk = tokens % len(self.scale)

