@@ -138,7 +138,7 @@ def account(accounts: list[DemoAccount]) -> DemoAccount:
 
 @pytest.fixture(scope="package")
 def other_account(accounts: list[DemoAccount]) -> DemoAccount:
-    """An account that only one test uses."""
+    """An account that few tests use."""
     return accounts[1]
 
 
