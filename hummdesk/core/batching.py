@@ -22,8 +22,8 @@ REQUEUE: Final = Requeue()
 class Batcher(Generic[Request, Result]):
     """Runs one batch at a time; requests that arrive meanwhile form the next batch, in order.
 
-    A request that arrives while no batch runs waits for the rest of the loop's iteration only. A result is never older
-    than its request. A request whose caller was cancelled before its batch began is left out.
+    A request that arrives while no batch runs waits for the rest of the loop's iteration, or for `seconds`. A result is
+    never older than its request. A request whose caller was cancelled before its batch began is left out.
 
     `run` returns for each request its result, an exception to raise, or REQUEUE. What `run` raises is raised to every
     caller of the batch, unless `isolate` is true for it: then the halves of the batch are run one after the other, down
@@ -38,14 +38,19 @@ class Batcher(Generic[Request, Result]):
         max_items: int,
         max_size: int = sys.maxsize,
         size: Callable[[Request], int] | None = None,
+        seconds: float = 0.0,
         isolate: Callable[[Exception], bool] = lambda _: False,
         fails_waiting: Callable[[Exception], bool] = lambda _: False,
     ) -> None:
-        """A batch ends at `max_items` requests, or with the request that brings the sum of `size` to `max_size`."""
+        """A batch ends at `max_items` requests, or with the request that brings the sum of `size` to `max_size`.
+
+        `seconds`: how long a request that arrives while no batch runs waits for others.
+        """
         self._run = run
         self._max_items = max_items
         self._max_size = max_size
         self._size = size
+        self._seconds = seconds
         self._isolate = isolate
         self._fails_waiting = fails_waiting
         self._queue: deque[_Pending[Request, Result]] = deque()
@@ -73,6 +78,8 @@ class Batcher(Generic[Request, Result]):
 
     async def _run_all(self) -> None:
         try:
+            if self._seconds:
+                await asyncio.sleep(self._seconds)
             while self._queue:
                 if batch := self._take():
                     self._queue.extendleft(reversed(await self._process(batch)))

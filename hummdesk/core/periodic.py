@@ -98,7 +98,15 @@ class Periodic:
                 backoff *= 2
             else:
                 backoff = FIRST_BACKOFF_SECONDS
-                await _wait(self._wake, self._until(due))
+                await self._sleep(self._until(due))
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait until `wake` is set, by others or by a timer: a timeout would cost twice as much."""
+        timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
 
     def _until(self, due: float | None) -> float:
         interval = self._interval

@@ -111,8 +111,16 @@ class Dispatcher:
         self._unsent += task_batches(due)
         await self._send()
 
-    async def take_lost(self) -> None:
-        """Take runs that were lost with the broker or a worker; `send_due` sends them, each as a task of its own."""
+    async def has_due(self, *, within: float) -> bool:
+        """Whether runs are due, or will be within so many seconds; for sweeps, that share a round trip with others."""
+        seconds = await run_dispatch.seconds_until_due(self._database.shared())
+        return seconds is not None and seconds <= within
+
+    async def take_lost(self) -> bool:
+        """Take runs that were lost with the broker or a worker. Return whether `send_due` has runs to send.
+
+        It sends each of these as a task of its own.
+        """
         lost = await run_dispatch.take_lost(
             self._database.shared(),
             BATCH,
@@ -120,6 +128,7 @@ class Dispatcher:
             max_attempts=self._settings.ai_max_attempts,
         )
         self._unsent += task_batches(lost)
+        return bool(self._unsent)
 
     async def update_knowledge(self) -> None:
         """Send a task for each account with new answers of agents. A lost task is sent again."""

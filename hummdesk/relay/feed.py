@@ -23,7 +23,13 @@ class FeedSweeper:
         self._pruned = FIRST_ACCOUNT
 
     async def sequence(self) -> float | None:
-        """Number a batch of changes; return when to go on, None after the last account."""
+        """Number a batch of changes; return when to go on, None after the last account.
+
+        Whether there are any is asked in a round trip with others.
+        """
+        if not await feed.has_changes(self._database.shared(), after=self._numbered):
+            self._numbered = FIRST_ACCOUNT
+            return None
         numbered, account = await feed.sequence_all(self._database.autocommit_all(), after=self._numbered)
         metrics.FEED_NUMBERED.inc(numbered)
         self._numbered = account or FIRST_ACCOUNT

@@ -66,6 +66,8 @@ LONGEST_BACKOFF_SECONDS = 5.0
 """The longest wait between two attempts while PostgreSQL or Redis is unavailable."""
 MAX_ATTEMPTS = 64
 """Attempts to deliver webhooks at a time, each with a thread that waits."""
+WOKEN_SECONDS = 60.0
+"""Interval of steps that a NOTIFY, or a sweep that has found something, wakes."""
 MEASURE_SECONDS = 10.0
 MEASURED_SWEEPS = 5
 """The queues and the outbox are measured once in so many sweeps."""
@@ -120,6 +122,7 @@ async def _relay(settings: Settings) -> AsyncIterator["Relay"]:
         services = Services(
             relay=new_id(),
             database=delivering,
+            sweeping=all_accounts,
             bodies=FeedBodies(reading),
             encryption=Encryption.of(settings),
             sender=Sender(webhooks.policy(settings), seconds=settings.webhook_timeout_seconds),
@@ -184,7 +187,8 @@ class Relay:
         self._listener = self._periodic(self._listen)
         measuring = settings.relay_sweep_seconds * MEASURED_SWEEPS
         self._steps = [
-            self._periodic(self._dispatcher.send_due, wake=self._due),
+            self._periodic(self._dispatcher.send_due, wake=self._due, interval=WOKEN_SECONDS),
+            self._periodic(self._find_due),
             self._periodic(self._take_lost),
             self._periodic(self._fail_expired),
             self._periodic(SnoozeEnder(all_accounts, one_account).wake_due),
@@ -198,7 +202,7 @@ class Relay:
             self._periodic(feed.prune, interval=PRUNE_SECONDS),
             self._periodic(hours.publish_due, wake=self._hours_changed),
             self._periodic(positions.sweep),
-            self._periodic(positions.publish_changed, wake=positions.due),
+            self._periodic(positions.publish_changed, wake=positions.due, interval=WOKEN_SECONDS),
             self._periodic(positions.prune, interval=PRUNE_SECONDS),
             self._periodic(routing.sweep),
             self._periodic(routing.measure, interval=ROUTING_SECONDS),
@@ -257,9 +261,14 @@ class Relay:
         for event in (self._due, self._fed, self._hours_changed):
             event.set()
 
+    async def _find_due(self) -> None:
+        """Wake `send_due` for runs that no NOTIFY has announced, or that are due before the next sweep."""
+        if await self._dispatcher.has_due(within=self._settings.relay_sweep_seconds):
+            self._due.set()
+
     async def _take_lost(self) -> None:
-        await self._dispatcher.take_lost()
-        self._due.set()
+        if await self._dispatcher.take_lost():
+            self._due.set()
 
     async def _fail_expired(self) -> None:
         """Fail runs that no worker will end, and publish their terminal events."""

@@ -57,8 +57,14 @@ were small; even then it must not scan a whole table, nor sort rows that an inde
 PLAN_SECONDS = 5.0
 """Lifetime of plans. A plan made for a handful of open AI runs reads all of them for each run once thousands wait, and
 autovacuum updates the statistics only after a minute."""
+IDLE_SECONDS = 600.0
+"""The pool closes one of the connections that it had to spare for so long."""
+PLANNED_IDLE_SECONDS = 20.0
+"""The same for connections that keep plans: the pool uses them in turn, so that each plans all statements again."""
 DISCARD = "DISCARD PLANS"
 NOT_DURABLE = {"synchronous_commit": "off"}
+SHARED_SECONDS = 0.005
+"""A statement waits for others to share its round trip: timers that are due at a time do not wake in one tick."""
 
 NO_PRIMARY = (StandbyError, ReadOnlySqlTransaction)
 """The server accepts no changes, or no longer: a failover has made it a standby."""
@@ -121,7 +127,9 @@ class Database:
         self._openings: dict[tuple[bool, tuple[str, ...]], str] = {}
         """The statements that begin transactions, by whether they read the epoch, and their parameters."""
         self._epochs = epochs
-        self._shared = reader(partial(self._run_once, {"app.account_id": ""}), isolate=_is_of_a_statement)
+        self._shared = reader(
+            partial(self._run_once, {"app.account_id": ""}), seconds=SHARED_SECONDS, isolate=_is_of_a_statement
+        )
         self._listening: RoleConnection | None = None
         if epochs is not None:
             epochs.subscribe(self._listen_again)
@@ -135,6 +143,7 @@ class Database:
             min_size=1,
             max_size=size,
             timeout=timeout,
+            max_idle=PLANNED_IDLE_SECONDS if pipelined else IDLE_SECONDS,
             reconnect_timeout=RECONNECT_SECONDS,
             open=False,
             name=role,
@@ -213,7 +222,8 @@ class Database:
         return self._autocommit("app.account_id", "", durable=durable)
 
     def shared(self) -> Transaction:
-        """As `autocommit_all`; statements of all callers share a round trip and a transaction if they begin at a time.
+        """As `autocommit_all`; statements of all callers share a round trip and a transaction if they begin within
+        SHARED_SECONDS.
 
         For statements that are quick, and may be repeated: one that fails is found by repeating all of its transaction.
         A timeout fails all of it, and statements that begin meanwhile wait for it.

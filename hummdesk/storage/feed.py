@@ -260,6 +260,11 @@ async def sequence_all(
     return row["numbered"], row["last_account"]
 
 
+async def has_changes(tx: Transaction, *, after: UUID = FIRST_ACCOUNT) -> bool:
+    """Whether an account after one has changes without a number."""
+    return await queries.unnumbered(tx, after=after) is not None
+
+
 async def backlog(tx: Transaction) -> Backlog:
     """Changes without a number and the age of the oldest."""
     row = await queries.backlog(tx, limit=COUNTED)

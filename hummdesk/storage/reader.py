@@ -28,20 +28,22 @@ class Rows:
 
 
 class Reader:
-    """Takes the place of a transaction. The queries of one tick share a round trip, which is a transaction.
+    """Takes the place of a transaction. The queries of one tick, or of `seconds`, share a round trip: a transaction.
 
     If one of them fails, all of that round trip do; if `isolate` is true for the error, the others are then repeated
     without it. What they change must be repeatable: see `Database.read`.
     """
 
-    def __init__(self, run: Run, *, isolate: Callable[[Exception], bool] = lambda _: False) -> None:
-        self._batcher: Batcher[Statement, list[Row]] = Batcher(run, max_items=MAX_BATCH, isolate=isolate)
+    def __init__(self, run: Run, *, seconds: float, isolate: Callable[[Exception], bool]) -> None:
+        self._batcher: Batcher[Statement, list[Row]] = Batcher(
+            run, max_items=MAX_BATCH, seconds=seconds, isolate=isolate
+        )
 
     async def execute(self, query: str | bytes, parameters: dict[str, Any]) -> Rows:
         text = query.decode() if isinstance(query, bytes) else query
         return Rows(await self._batcher.submit((text, parameters)))
 
 
-def reader(run: Run, *, isolate: Callable[[Exception], bool] = lambda _: False) -> RoleConnection:
+def reader(run: Run, *, seconds: float = 0.0, isolate: Callable[[Exception], bool] = lambda _: False) -> RoleConnection:
     """Return a Reader for the functions of this package that take a transaction."""
-    return cast(RoleConnection, Reader(run, isolate=isolate))
+    return cast(RoleConnection, Reader(run, seconds=seconds, isolate=isolate))

@@ -216,6 +216,14 @@ WHERE account_id = current_account()
 SELECT numbered, last_account
 FROM sequence_feeds(:after, :most);
 
+-- name: unnumbered(after)^
+-- The next account after one that has changes without a number.
+SELECT account_id
+FROM feed_changes
+WHERE account_id > :after
+ORDER BY account_id
+LIMIT 1;
+
 -- name: backlog(limit)^
 -- Number of changes without a number, counted up to a limit, and age of the oldest of these.
 SELECT

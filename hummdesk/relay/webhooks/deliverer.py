@@ -40,7 +40,8 @@ class Deliverer:
         ends = time.monotonic() + SURE_SECONDS
         relay = self._services.relay
         limit = MAX_SESSIONS - len(self._sessions)
-        tx = self._services.database.autocommit_all(durable=False)
+        idle = not self._sessions
+        tx = self._services.sweeping.shared() if idle else self._services.database.autocommit_all(durable=False)
         leased, taken = await asyncio.gather(  # in this order, in one round trip
             webhooks.renew(tx, relay=relay, lease_seconds=LEASE_SECONDS),
             webhooks.take(tx, relay=relay, lease_seconds=LEASE_SECONDS, limit=limit),

@@ -64,6 +64,8 @@ class Services:
 
     relay: UUID
     database: Database
+    sweeping: Database
+    """The same, whose round trips are shared with the other sweeps of the relay: for a relay without sessions."""
     bodies: EventBodies
     encryption: Encryption
     sender: Sender

@@ -128,6 +128,7 @@ async def relay(
         services = Services(
             relay=new_id(),
             database=delivering,
+            sweeping=delivering,
             bodies=FeedBodies(reading),
             encryption=encryption or Encryption([KEYS]),
             sender=Sender(addresses.policy(SETTINGS), seconds=seconds),

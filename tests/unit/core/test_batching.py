@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import pytest
 
 from hummdesk.core.batching import REQUEUE, Batcher, Requeue
+from tests.unit import virtual_time
 
 
 class Doubler:
@@ -47,6 +48,20 @@ async def test_requests_during_a_batch_form_the_next_one(doubler: Doubler) -> No
     assert doubler.batches == [[1], [2, 3, 4], [5]]
     assert batcher.is_idle
     assert await batcher.submit(6) == 12
+
+
+def test_batch_waits_for_requests_that_follow_soon(doubler: Doubler) -> None:
+    batcher: Batcher[int, int] = Batcher(doubler.run, max_items=9, seconds=1.0)
+
+    async def submit_after(seconds: float, number: int) -> int:
+        await asyncio.sleep(seconds)
+        return await batcher.submit(number)
+
+    async def submit_all() -> list[int]:
+        return await asyncio.gather(submit_after(0, 1), submit_after(0.9, 2), submit_after(1.1, 3))
+
+    assert virtual_time.run(submit_all()) == [2, 4, 6]
+    assert doubler.batches == [[1, 2], [3]]
 
 
 async def test_batch_ends_with_the_request_that_reaches_the_size_limit(doubler: Doubler) -> None:

@@ -208,6 +208,37 @@ def test_classification_that_waits_for_the_broker_is_not_published_as_started_la
     assert sent.steps == [(TASKS["classification"], 1, False)]
 
 
+@pytest.mark.parametrize(("seconds", "is_due"), [(None, False), (-3.0, True), (0.5, True), (1.5, False)])
+async def test_sweep_finds_runs_that_are_due_before_the_next_one(
+    seconds: float | None, is_due: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def seconds_until_due(_tx: object) -> float | None:
+        return seconds
+
+    monkeypatch.setattr("hummdesk.storage.run_dispatch.seconds_until_due", seconds_until_due)
+    assert await dispatcher_of(Sent()).has_due(within=1.0) is is_due
+
+
+async def test_lost_runs_that_the_broker_refuses_are_sent_later(
+    due: list[DueRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = [due_run()]
+
+    async def take_lost(_tx: object, _limit: int, **_terms: float) -> list[DueRun]:
+        return [lost.pop()] if lost else []
+
+    monkeypatch.setattr("hummdesk.storage.run_dispatch.take_lost", take_lost)
+    sent = Sent(refuses=True)
+    dispatcher = dispatcher_of(sent)
+    assert await dispatcher.take_lost()
+    with pytest.raises(OperationalError):
+        await dispatcher.send_due()
+    assert await dispatcher.take_lost(), "the relay sends it with its next sweep"
+    sent.refuses = False
+    await dispatcher.send_due()
+    assert not await dispatcher.take_lost()
+
+
 def test_lost_classification_is_not_published_as_started_by_the_relay(
     due: list[DueRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
