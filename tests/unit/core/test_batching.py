@@ -58,7 +58,7 @@ def test_batch_waits_for_requests_that_follow_soon(doubler: Doubler) -> None:
         return await batcher.submit(number)
 
     async def submit_all() -> list[int]:
-        return await asyncio.gather(submit_after(0, 1), submit_after(0.9, 2), submit_after(1.1, 3))
+        return list(await asyncio.gather(submit_after(0, 1), submit_after(0.9, 2), submit_after(1.1, 3)))
 
     assert virtual_time.run(submit_all()) == [2, 4, 6]
     assert doubler.batches == [[1, 2], [3]]
