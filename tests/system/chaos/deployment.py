@@ -26,7 +26,8 @@ from tests.forked_process import fork
 from tests.integration.server.accounts import Account
 
 READY_SECONDS = 90.0
-UNSHARED = {"PROMETHEUS_MULTIPROC_DIR", "COVERAGE_PROCESS_CONFIG"}
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
+UNSHARED = {METRICS, "COVERAGE_PROCESS_CONFIG"}
 """Variables that the processes do not inherit from the test: its metrics directory and its coverage."""
 WEB, RELAY, WORKER = "web", "relay", "worker"
 
@@ -86,7 +87,10 @@ class Deployment:
         self.processes[RELAY] = await ForkedService.start(self._service(RELAY, "hummdesk", "relay"))
 
     async def start_workers(self, module: str = "tasks") -> None:
-        self.processes[WORKER] = await ForkedService.start(self._service(WORKER, module))
+        service = self._service(WORKER, module)
+        # Metrics that were imported with a directory fail without one.
+        env = {**service.env, METRICS: os.environ[METRICS]}
+        self.processes[WORKER] = await ForkedService.start(replace(service, env=env))
 
     async def restart_missing(self) -> None:
         """Start the web processes and the relay that a test has left stopped."""
