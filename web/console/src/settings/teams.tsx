@@ -44,7 +44,12 @@ function fields(users: User[]): FieldSpec[] {
   return [
     { name: "name", label: "settings.name", isRequired: true, longest: 100 },
     { name: "memberIds", label: "settings.teams.who", kind: "many", choices },
-    { name: "description", label: "settings.categories.description", hint: t("settings.teams.descriptionHint"), longest: 300 },
+    {
+      name: "description",
+      label: "settings.categories.description",
+      hint: t("settings.teams.descriptionHint"),
+      longest: 300,
+    },
     {
       name: "examples",
       label: "settings.categories.examples",
