@@ -64,4 +64,6 @@ def _reason(case: Case, draft: Draft) -> Reason | None:
     is_cited = bool(draft.citations) and all(one.kind == "article" for one in draft.citations)
     if threshold is None or draft.content is None or draft.confidence < threshold or not is_cited:
         return "low_score"
+    if draft.is_contradicted:
+        return "low_score"
     return None

@@ -234,6 +234,8 @@ class Draft:
     """If the provider abstains, ids of the articles that are nearest to the question, at most three."""
     is_question: bool = False
     """`content` asks the customer for what is missing, and answers nothing; it has no sources."""
+    is_contradicted: bool = False
+    """An older article contradicts a source: an agent has to read the draft."""
     tone: Tone = "friendly"
     suggested_actions: tuple[str, ...] = ()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
 Category = Literal[
     "account_access",
@@ -41,6 +41,12 @@ class Described(Protocol):
 
     @property
     def examples(self) -> tuple[str, ...]: ...
+
+
+class Description(NamedTuple):
+    name: str
+    description: str
+    examples: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 team_argument = click.argument("team", metavar="NAME_OR_ID")
 member_option = click.option("--member", "members", multiple=True, help="E-mail or id of a user.")
-description_option = click.option("--description", help="What the team is there for, in a sentence. The AI reads it.")
+description_option = click.option(
+    "--description", help="What the team handles, in a sentence. The AI suggests it by this."
+)
 example_option = click.option(
-    "--example", "examples", multiple=True, help="A message that the team answers; replaces the previous ones."
+    "--example",
+    "examples",
+    multiple=True,
+    help="A message that the team answers, for the AI; replaces the previous ones.",
 )
 
 
@@ -58,7 +63,7 @@ def show_command(home: Path, account: UUID, as_json: bool, team: str) -> None:
 @json_option
 @click.argument("name")
 def create_command(home: Path, account: UUID, as_json: bool, name: str, **given: Any) -> None:
-    """Create a team. A team of this name that exists gets the members that are given, and nothing else changes."""
+    """Create a team. A team of this name that exists gets what is given."""
     print_record(asyncio.run(create(settings_of(home, needs_secret=False), account, name, **given)), as_json=as_json)
 
 
@@ -137,7 +142,9 @@ async def create(
         member_ids = [await user_id_of(tx, member) for member in members]
         texts = _checked_texts(description, examples)
         team, is_new = await teams.create(tx, None, name=checked_name(name), member_ids=member_ids, **texts)
-        return (team if is_new else await teams.add_members(tx, None, team.id, member_ids)).wire()
+        if not is_new:
+            team, _ = await teams.update(tx, None, team.id, member_ids={*team.member_ids, *member_ids}, **texts)
+        return team.wire()
 
 
 async def update(
@@ -180,11 +187,11 @@ def _checked_texts(description: str | None, examples: Sequence[str]) -> dict[str
 
     from hummdesk.contract.resources.teams import TeamUpdate
 
-    given = {"description": description} if description is not None else {}
+    given: dict[str, Any] = {} if description is None else {"description": description}
+    if examples:
+        given["examples"] = list(examples)
     try:
-        return (
-            TeamUpdate().load(given | ({"examples": list(examples)} if examples else {})) if given or examples else {}
-        )
+        return dict(TeamUpdate().load(given)) if given else {}
     except ValidationError as error:
         raise CommandError(f"the texts of the team are not valid: {error.messages}") from error
 

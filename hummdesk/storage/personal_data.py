@@ -439,7 +439,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         name="teams",
-        holds="names of teams, and what they are there for",
+        holds="names, descriptions and example messages of teams",
         scope="account",
         columns=columns("account_id id name created_at active description examples"),
     ),

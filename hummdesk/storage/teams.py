@@ -18,6 +18,9 @@ from hummdesk.storage.queries import load
 
 queries = load("teams")
 
+MAX_TEXTS = 300
+"""Descriptions and examples of all teams of an account."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
@@ -42,7 +45,7 @@ async def teams(tx: Transaction, account_ids: Iterable[UUID]) -> list[Team]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeamTexts:
-    """What a team is there for."""
+    """What a team handles, in words and in examples."""
 
     description: str
     examples: tuple[str, ...]
@@ -112,6 +115,7 @@ async def create(
     Raises Invalid for an unknown user.
     """
     team_id = team_id or new_id()
+    await _check_texts(tx, team_id, description, examples)
     if await queries.add(tx, id=team_id, name=name, description=description, examples=list(examples)) is None:
         known = await queries.id_of(tx, name=name)
         return await get(tx, known["id"]), False
@@ -179,6 +183,8 @@ async def update(
     fields = changed_fields(old, new)
     if not fields:
         return old, []
+    if (new.description, new.examples) != (old.description, old.examples):
+        await _check_texts(tx, team_id, new.description, new.examples)
     with unique("Another team has this name"):
         await queries.change(
             tx,
@@ -194,6 +200,14 @@ async def update(
         return new, await moves.leave_team(tx, actor, team_id)
     has_left = set(old.member_ids) - set(new.member_ids)
     return new, await moves.leave_deserted(tx, actor, [team_id]) if has_left else []
+
+
+async def _check_texts(tx: Transaction, team_id: UUID, description: str, examples: Sequence[str]) -> None:
+    """Raises Invalid if the account would have too many: workers learn them all."""
+    own = len(examples) + bool(description)
+    if own and (await queries.count_texts(tx, team_id=team_id))["texts"] + own > MAX_TEXTS:
+        fault = f"The teams of an account have at most {MAX_TEXTS} examples and descriptions together."
+        raise Invalid(details={"examples": [fault]})
 
 
 async def add_members(tx: Transaction, actor: Person | None, team_id: UUID, user_ids: Collection[UUID]) -> ManagedTeam:

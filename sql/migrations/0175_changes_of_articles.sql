@@ -11,5 +11,5 @@ BEGIN
     RETURN NEW;
 END
 $$;
-CREATE TRIGGER knowledge_articles_dated BEFORE UPDATE OF title, body, questions ON knowledge_articles
-    FOR EACH ROW EXECUTE FUNCTION date_article();
+CREATE TRIGGER knowledge_articles_dated BEFORE UPDATE OF title, body ON knowledge_articles
+    FOR EACH ROW WHEN ((OLD.title, OLD.body) IS DISTINCT FROM (NEW.title, NEW.body)) EXECUTE FUNCTION date_article();

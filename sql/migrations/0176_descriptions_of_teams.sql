@@ -1,5 +1,5 @@
 -- compatible from: 0036
--- What a team is there for, in words and in examples of messages: the AI suggests it by these.
+-- What a team handles, in words and in examples of messages: the AI suggests it by these.
 
 ALTER TABLE teams
     ADD COLUMN description text NOT NULL DEFAULT '',

@@ -1,6 +1,6 @@
 -- compatible from: 0036
 -- The words of new messages are pending in a list of 4 MB, which the statement that fills it merges into the index, in some
--- 0.3 s, while all messages behind it wait. Web processes merge it before, on another connection. Only the owner of an index
+-- 0.4 s, while all messages behind it wait. Web processes merge it before, on another connection. Only the owner of an index
 -- may.
 
 CREATE FUNCTION merge_pending_words() RETURNS bigint

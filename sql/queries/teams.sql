@@ -42,6 +42,13 @@ WHERE account_id = ANY(:account_ids)
   AND skills <> '{}'
 ORDER BY name, id;
 
+-- name: count_texts(team_id)^
+-- The descriptions and examples of all teams of the account but one.
+SELECT COALESCE(sum(cardinality(examples) + (description <> '')::integer), 0) AS texts
+FROM teams
+WHERE account_id = current_account()
+  AND id <> :team_id;
+
 -- name: add(id, name, description, examples)^
 -- Add a team; no row if the account has one of this name.
 INSERT INTO teams (account_id, id, name, description, examples)

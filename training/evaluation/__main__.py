@@ -71,6 +71,11 @@ def own_category_lines(part: Part) -> Iterator[Line]:
     yield Line.of(f"own categories, {part}: right, where confidence is 0.9", found.right_if_confident)
     yield Line.of(f"own categories, {part}: of no category, found unknown", found.unknown_recall)
     yield Line.of(f"own categories, {part}: of a category, found unknown", found.unknown_though_known)
+    teams = own_categories.suggest_teams(part)
+    yield Line.of(f"teams, {part}: right if suggested, all described", teams.all_described.right)
+    yield Line.of(f"teams, {part}: suggested, all described", teams.all_described.suggested)
+    yield Line.of(f"teams, {part}: right if suggested, half described", teams.half_described.right)
+    yield Line.of(f"teams, {part}: suggested for one of these, half described", teams.half_described.suggested)
     corrections = own_categories.correct(part)
     yield Line.of(f"corrections, {part}: followed by a paraphrase", corrections.paraphrases)
     yield Line.of(f"corrections, {part}: not followed by another matter", corrections.others)
@@ -97,6 +102,12 @@ def draft_lines(part: Part) -> Iterator[Line]:
         yield Line.of("drafts, development: right source, new matter", drafts.of_kind("new_matter").right_source)
         new = drafts.of_kind("new_matter_near").drafted
         yield Line.of("drafts, development: drafted though nothing answers, new matter", new, 0.08, at_most=True)
+    yield Line.of("contradicting articles: found", quality.contradictions("contradicting"))
+    yield Line.of(
+        "articles about different things: taken to contradict each other", quality.contradictions("different")
+    )
+    consistent = quality.false_contradictions(yardstick.load_companies(part))
+    yield Line.of(f"articles, {part}: taken to contradict each other", consistent)
     yield Line(f"drafts, {part}: mean words", drafts.mean_words, 60, at_most=True)
 
 

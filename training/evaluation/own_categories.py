@@ -5,12 +5,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 
 from hummdesk.ai.embedded.embedding import embed
+from hummdesk.ai.embedded.own_categories import team_like
 from hummdesk.ai.embedded.provider import EmbeddedProvider
-from hummdesk.ai.protocol import Classification, Context, Correction, IncomingMessage
+from hummdesk.ai.protocol import Classification, Context, Correction, IncomingMessage, Team
 from hummdesk.ai.text import plain
 from hummdesk.core.categories import OwnCategory
 from training.evaluation.yardstick import CONFIDENT, Part, Share
@@ -66,6 +68,20 @@ class CorrectionQuality:
     """Messages about another matter in the words of a corrected one that keep theirs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    right: Share
+    """Of the suggested teams, those of the letter's category."""
+    suggested: Share
+    """Of the letters for a described team, those with any suggestion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamQuality:
+    all_described: Suggestions
+    half_described: Suggestions
+
+
 def _right(read: Sequence[tuple[Letter, Classification]]) -> Share:
     return Share.of(letter.category == classification.category for letter, classification in read)
 
@@ -92,6 +108,31 @@ def classify(part: Part) -> OwnQuality:
         ]
 
     return OwnQuality(asyncio.run(every()))
+
+
+def suggest_teams(part: Part) -> TeamQuality:
+    """Take the categories of each trade for teams: once all have descriptions and examples, once every second one."""
+    return TeamQuality(all_described=_suggestions(part, step=1), half_described=_suggestions(part, step=2))
+
+
+def _suggestions(part: Part, *, step: int) -> Suggestions:
+    outcomes = []
+    for own, letters in load_categories(part).values():
+        teams = [
+            Team(id=UUID(int=number), name=one.name, description=one.description, examples=one.examples)
+            if number % step == 0
+            else Team(id=UUID(int=number), name=one.name)
+            for number, one in enumerate(own)
+        ]
+        described = {category.key for category, team in zip(own, teams, strict=True) if team.examples}
+        for letter in letters:
+            found = team_like(embed([plain(letter.text)]), teams)
+            is_right = found is not None and own[found.id.int].key == letter.category
+            outcomes.append((found is not None, is_right, letter.category in described))
+    return Suggestions(
+        right=Share.of(is_right for is_found, is_right, _ in outcomes if is_found),
+        suggested=Share.of(is_found for is_found, _, is_described in outcomes if is_described),
+    )
 
 
 def correct(part: Part) -> CorrectionQuality:

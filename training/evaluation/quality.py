@@ -6,10 +6,12 @@ never fitted to and never printed.
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +20,16 @@ from hummdesk.ai.embedded import analysis, language
 from hummdesk.ai.embedded.analysis import MessageFeatures, extract_features
 from hummdesk.ai.embedded.classification import classify
 from hummdesk.ai.embedded.classifiers import PRIORITIES, SENTIMENTS
+from hummdesk.ai.embedded.contradictions import contradict
 from hummdesk.ai.embedded.source_ranking import THRESHOLD, rank_sources
 from hummdesk.ai.protocol import Article, Context, Knowledge
 from hummdesk.ai.text import plain
 from training.corpus import load_examples
-from training.evaluation.yardstick import Part
+from training.evaluation.yardstick import Company, Part, Share
 
 HELD_BACK = Path(__file__).with_name("held_back")
 SHORT_MESSAGES = Path(__file__).with_name("short_messages")
+CONTRADICTIONS = Path(__file__).with_name("contradictions")
 OPEN_DATA = Path(__file__).parents[3] / "shared" / "eval"
 
 COVERAGE = 0.9
@@ -156,6 +160,25 @@ def drafts(knowledge: Knowledge, questions: Sequence[tuple[str, str]]) -> DraftQ
 def share_drafted(knowledge: Knowledge, texts: Sequence[str]) -> float:
     """Return the share of the texts for which a draft is made."""
     return float(np.mean([rank_sources(features_of(text), knowledge)[0].probability >= THRESHOLD for text in texts]))
+
+
+def contradictions(name: Literal["contradicting", "different"]) -> Share:
+    """Return the share of the pairs of articles in a file that are taken to contradict each other."""
+    lines = (CONTRADICTIONS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    return Share.of(_contradict(*json.loads(line)["articles"]) for line in lines)
+
+
+def false_contradictions(companies: Sequence[Company]) -> Share:
+    """Return the share of the pairs of a company's articles, which are consistent, that are taken to contradict."""
+    return Share.of(
+        _contradict(*({"title": one.title, "body": one.body} for one in pair))
+        for company in companies
+        for pair in combinations(company.articles, 2)
+    )
+
+
+def _contradict(first: Mapping[str, str], second: Mapping[str, str]) -> bool:
+    return contradict(first["body"], second["body"], titles=(first["title"], second["title"]))
 
 
 def held_back_knowledge() -> KnowledgeWithQuestions:

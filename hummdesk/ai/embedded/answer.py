@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from hummdesk.ai.embedded import language
 from hummdesk.ai.embedded.article_text import Sentence, count_words
 from hummdesk.ai.embedded.contradictions import contradict
 from hummdesk.ai.embedded.source_ranking import RankedClause, RankedSource, Source
@@ -17,7 +18,6 @@ CLAUSE_THRESHOLD = 0.5
 """The same, once the whole message or another clause is answered."""
 LEADING_SOURCES, LEADING_THRESHOLD, LEADING_CLAUSE_THRESHOLD = 3, 0.2, 0.2
 """The same for a source that is among the first for the whole message, too, with at least LEADING_THRESHOLD."""
-UNDATED = datetime.min.replace(tzinfo=UTC)
 MAX_PARTS = 3
 """As many as a draft has citations."""
 MAX_TOTAL = 120
@@ -27,6 +27,7 @@ MAX_WORDS = 63
 MAX_SENTENCES = 4
 RELEVANCE_MARGIN = 0.3
 """How much less relevant than the best a quoted sentence may be."""
+UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def _part(chosen: RankedSource, ranked: Sequence[RankedSource]) -> Part:
         for one in ranked
         if one.source.citation.kind == "article"
         and one.source != chosen.source
+        and one.probability >= LEADING_THRESHOLD
+        and language.detect(one.source.body) == language.detect(chosen.source.body)
         and contradict(quoted(chosen), quoted(one), titles=(chosen.source.citation.title, one.source.citation.title))
     ]
     newest, *older = sorted([chosen, *others], key=lambda one: one.source.changed_at or UNDATED, reverse=True)

@@ -35,8 +35,8 @@ def classify(message: MessageFeatures, context: Context) -> Classification:
     if (corrected := corrected_priority(corrections)) is not None:
         priority, priority_confidence = corrected
     spoken = conversation_language(message, context.history)
-    like = own_categories.team_like(message.embedded, context.teams) if message.stems else None
-    team = like or routing.team_for(category, context)
+    similar = own_categories.team_like(message.embedded, context.teams) if message.stems else None
+    team = similar or routing.team_for(category, context)
     return Classification(
         category=category,
         priority=priority,

@@ -21,10 +21,9 @@ def contradict(first: str, second: str, *, titles: tuple[str, str]) -> bool:
         for other_text, other in _sentences(second)
         if _differ(own, other)
     ]
-    if not candidates:
-        return False
-    vectors = embed([text for pair in candidates for text in pair])
-    return any(float(own @ other) >= SIMILARITY for own, other in zip(vectors[::2], vectors[1::2], strict=True))
+    texts = list(dict.fromkeys(text for pair in candidates for text in pair))
+    vectors = dict(zip(texts, embed(texts), strict=True))
+    return any(float(vectors[own] @ vectors[other]) >= SIMILARITY for own, other in candidates)
 
 
 def _sentences(text: str) -> Iterable[tuple[str, Sequence[Fact]]]:

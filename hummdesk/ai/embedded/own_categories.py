@@ -15,7 +15,7 @@ from hummdesk.ai.embedded.embedding import embed
 from hummdesk.ai.embedded.encoder import Vectors
 from hummdesk.ai.protocol import Team
 from hummdesk.ai.text import plain
-from hummdesk.core.categories import Described
+from hummdesk.core.categories import Described, Description
 
 SHARPNESS = 2.0
 """As `classifiers.SCOPE_SHARPNESS`, in the kernel of embeddings."""
@@ -28,10 +28,10 @@ FAMILIAR_WIDTH = 0.02
 """Change of the similarity that changes these odds by a factor of e."""
 TEAM_PROBABILITY = 0.5
 """Least probability of a team that is suggested."""
-TEAM_SIMILARITY = 0.4
-"""Least similarity to one of its texts, if another team has none: the message may be for that one."""
-CACHED_ACCOUNTS = 100
-"""Fitted classifiers that a process caches: at most a third of a megabyte each."""
+TEAM_SIMILARITY, SOLE_SIMILARITY = 0.3, 0.4
+"""Least similarity to one of its texts; the second one if another team has none: the message may be for that one."""
+CACHED = 200
+"""Fitted classifiers that a process caches, of categories and of teams: at most a third of a megabyte each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class FittedCategories:
         return probabilities
 
 
-@lru_cache(maxsize=CACHED_ACCOUNTS)
+@lru_cache(maxsize=CACHED)
 def fit(described: tuple[Described, ...]) -> FittedCategories:
     """Fit to the examples; the same categories or teams are fitted once. Takes about 1 ms per example."""
     texts = [[f"{one.name}. {one.description}", *one.examples] for one in described]
@@ -61,13 +61,14 @@ def fit(described: tuple[Described, ...]) -> FittedCategories:
 
 def team_like(embedded: Vectors, teams: Sequence[Team]) -> Team | None:
     """Return the team to whose description and examples a message is similar enough."""
-    described = tuple(one for one in teams if one.description or one.examples)
+    described = [one for one in teams if one.description or one.examples]
     if not described:
         return None
-    fitted = fit(described)
+    fitted = fit(tuple(Description(one.name, one.description, one.examples) for one in described))
     probabilities = fitted.probabilities(embedded)[0]
     best = int(probabilities.argmax())
-    is_near = len(described) == len(teams) or float((embedded @ fitted.vectors.T).max()) >= TEAM_SIMILARITY
+    least = TEAM_SIMILARITY if len(described) == len(teams) else SOLE_SIMILARITY
+    is_near = float((embedded @ fitted.vectors.T).max()) >= least
     return described[best] if is_near and probabilities[best] >= TEAM_PROBABILITY else None
 
 

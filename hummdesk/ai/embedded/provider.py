@@ -78,6 +78,7 @@ class EmbeddedProvider:
             reasoning=_reason_to_answer(parts),
             citations=_citations(parts, selected),
             quotes=tuple(part.quote for part in parts if part.quote is not None),
+            is_contradicted=any(part.contradicted for part in parts),
             tone=tone,
             suggested_actions=reply.actions(classification, citation),
         )
@@ -99,9 +100,12 @@ def _citations(parts: Sequence[Part], selected: Sequence[RankedSource]) -> tuple
 
 def _reason_to_answer(parts: Sequence[Part]) -> str:
     first = parts[0].ranked.source.citation
-    others = dict.fromkeys(one.source.citation.title for part in parts for one in part.contradicted)
-    reason = f"{REASONS[first.kind]} “{first.title}”"
-    return f"{reason}, which is newer than “{'”, “'.join(others)}” and contradicts it" if others else reason
+    reasons = [f"{REASONS[first.kind]} “{first.title}”"]
+    for part in parts:
+        if part.contradicted:
+            older = "”, “".join(one.source.citation.title for one in part.contradicted)
+            reasons.append(f"“{part.ranked.source.citation.title}” contradicts “{older}” and is newer")
+    return "; ".join(reasons)
 
 
 def _reason_to_abstain(message: MessageFeatures, ranked: Sequence[RankedSource]) -> str:

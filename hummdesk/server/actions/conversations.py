@@ -276,7 +276,7 @@ async def _update(
     found: list[LoggedChange | None] = []
     status, priority = changes.get("status", before.status), changes.get("priority", before.priority)
     if status != before.status and ("snoozedUntil" not in changes or before.status == "closed"):
-        change = {"status": status, "reason": changes.get("reason")}
+        change = {"status": status, "reason": None if changes.get("snoozedUntil") else changes.get("reason")}
         changed = await conversations.change_status(tx, actor=actor, conversation_id=before.id, **change)
         found += await moves.logged(tx, [(before.id, changed.event_id)])
     if "snoozedUntil" in changes:

@@ -105,7 +105,7 @@ class Transfers:
 
     @asynccontextmanager
     async def one(self, address: str, account_id: UUID | None = None) -> AsyncIterator[Callable[[], bool]]:
-        """Yield a function that returns whether another transfer waits for the place of this one.
+        """Yield a function that returns whether another transfer waits while an owner of this one has all its places.
 
         Raise Unavailable if there are too many for too long, or too many wait.
         """

@@ -269,21 +269,28 @@ async def test_of_articles_that_contradict_each_other_the_newest_answers_and_bot
     made = await draft(embedded, "How long does a refund take?", Knowledge(articles=tuple(articles)), None)
     assert made.content == articles[newest].body
     assert made.sources == (str(newest), str(1 - newest))
-    assert f"newer than “{articles[1 - newest].title}”" in made.reasoning
+    assert made.reasoning.endswith(
+        f"“{articles[newest].title}” contradicts “{articles[1 - newest].title}” and is newer"
+    )
+    assert made.is_contradicted
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (("Refunds", "A refund takes 5 working days."), ("Repairs", "A repair takes 10 working days.")),
         (("Returns", "You can return shoes within 30 days."), ("Returning shoes", "Shoes can be returned in 30 days.")),
         (("Model 3", "The Model 3 holds 20 litres."), ("Model 5", "The Model 5 holds 25 litres.")),
     ],
 )
-def test_articles_about_different_things_or_with_the_same_figures_do_not_contradict_each_other(
+def test_articles_with_the_same_figures_or_other_names_do_not_contradict_each_other(
     first: tuple[str, str], second: tuple[str, str]
 ) -> None:
     assert not contradict(first[1], second[1], titles=(first[0], second[0]))
+
+
+def test_contradicting_articles_are_found_and_those_about_different_things_are_not() -> None:
+    assert quality.contradictions("contradicting").value >= 0.8
+    assert quality.contradictions("different").hits == 0
 
 
 async def test_abstention_names_the_nearest_articles(embedded: Provider, company_name: str) -> None:

@@ -284,9 +284,7 @@ async def test_unknown_team_in_answer_is_ignored(api: FakeApi, model: RecordedMo
     assert (found.suggested_team, found.suggested_agent) == (None, None)
 
 
-async def test_model_receives_what_a_team_is_there_for_without_personal_data(
-    api: FakeApi, model: RecordedModel
-) -> None:
+async def test_model_receives_redacted_texts_of_teams(api: FakeApi, model: RecordedModel) -> None:
     api.respond_with(answer(CLASSIFICATION))
     team = replace(BILLING, description="Money", examples=("Charged twice", "I am jo@home.example", "Three", "Four"))
     await model.provider.classify(MESSAGE, replace(CONTEXT, teams=(team,)))

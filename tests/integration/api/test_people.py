@@ -167,7 +167,7 @@ async def test_people_of_another_account_are_not_found(
     assert str(customer) not in str(everything)
 
 
-async def test_team_says_what_it_is_there_for(admin: RestClient) -> None:
+async def test_team_has_a_description_and_examples_within_limits(admin: RestClient) -> None:
     texts = {"description": "Invoices and payments", "examples": ["I was charged twice"]}
     team = await admin.do("create_team", {"name": "Described", **texts})
     assert {name: team[name] for name in texts} == texts

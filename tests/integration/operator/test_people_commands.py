@@ -131,11 +131,13 @@ def test_team_commands_manage_members(account: str) -> None:
     assert "Support" in run("team", "list", "--account", account)
 
 
-def test_team_commands_set_what_the_ai_learns_a_team_by(account: str) -> None:
+def test_team_commands_set_description_and_examples(account: str) -> None:
     made = ask("team", "create", "--account", account, "Money", "--description", "Invoices", "--example", "Pay twice?")
     assert (made["description"], made["examples"]) == ("Invoices", ["Pay twice?"])
     changed = ask("team", "update", "--account", account, "Money", "--example", "One", "--example", "Two")
     assert changed == made | {"examples": ["One", "Two"]}
+    again = ask("team", "create", "--account", account, "Money", "--description", "Payments")
+    assert again == changed | {"description": "Payments"}
     assert "texts of the team are not valid" in refusal(
         "team", "update", "Money", "--account", account, "--description", "x" * 301
     )

@@ -179,6 +179,20 @@ async def test_only_active_teams_with_texts_are_described(account: Any) -> None:
         assert list(await teams.described(tx, [account.id])) == [account.team]
 
 
+async def test_teams_have_a_bounded_number_of_texts_together(account: Any) -> None:
+    async with account.tx() as tx:
+        for number in range(14):
+            await teams.create(
+                tx, account.admin, name=f"Team {number}", examples=["Hello"] * 20, description="Greetings"
+            )
+        with pytest.raises(Invalid, match=None):
+            await teams.create(tx, account.admin, name="Last", examples=["Hello"] * 7)
+        last, _ = await teams.create(tx, account.admin, name="Last", examples=["Hello"] * 6)
+        await teams.update(tx, account.admin, last.id, name="The last")
+        with pytest.raises(Invalid):
+            await teams.update(tx, account.admin, last.id, description="Greetings")
+
+
 async def test_create_team_twice_returns_the_first(account: Any) -> None:
     async with account.tx() as tx:
         made, is_new = await teams.create(tx, account.admin, name="Second", member_ids=[account.viewer.id])

@@ -515,6 +515,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("files.undeleted_of_conversation", {"conversation_id": md5("2conversation7")}, 1),
     ("teams.teams", {"account_ids": [ACCOUNT]}, 0),
     ("teams.described", {"account_ids": [ACCOUNT]}, 0),
+    ("teams.count_texts", {"team_id": UUID(int=7)}, 0),
     ("teams.skilled", {"account_ids": [ACCOUNT]}, 0),
     ("routing.settings", {}, 0),
     ("routing.set_account", {"mode": "off", "capacity": 1} | SECONDS, 0),

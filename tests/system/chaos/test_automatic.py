@@ -32,7 +32,7 @@ ANSWER_SECONDS = 0.3
 MEASURED = 50
 """The newest automatic answers from which it is estimated when the next one is sent."""
 POLL_SECONDS = 0.05
-OVERLAP_SECONDS = 10
+OVERLAP_SECONDS = 60
 """Automatic answers are committed later than at the time that is stored with them."""
 SETTLE_SECONDS = 180.0
 PAUSE_SECONDS = (0.5, 3)

@@ -94,8 +94,8 @@ async def test_article_is_as_new_as_the_last_change_of_its_text(
     settings, (account, _) = shops
     file = tmp_path / "articles.jsonl"
     times = []
-    for body in ("The ferry leaves at eight.", "The ferry leaves at eight.", "The ferry leaves at nine."):
-        file.write_text(json.dumps({"id": "ferry", "title": "Ferry times", "body": body}))
+    for body, language in (("It leaves at eight.", "en"), ("It leaves at eight.", None), ("It leaves at nine.", None)):
+        file.write_text(json.dumps({"id": "ferry", "title": "Ferry times", "body": body, "language": language}))
         await knowledge.put(settings, account, file)
         found = await knowledge_base.find(database, account, ["When does the ferry leave?"])
         (ferry,) = [one for one in found.articles if one.title == "Ferry times"]

@@ -31,6 +31,10 @@ def test_draft_that_is_not_good_enough_is_left_to_people_and_hands_over_what_was
     assert decide(replace(CASE, answers=1, verdict="yes"), draft) == Decision(reason="low_score")
 
 
+def test_draft_that_an_article_contradicts_is_left_to_people() -> None:
+    assert decide(CASE, replace(DRAFT, is_contradicted=True)) == WAIT
+
+
 @pytest.mark.parametrize("category", ["sales", None, ""])
 def test_category_without_threshold_is_not_answered(category: str | None) -> None:
     assert decide(replace(CASE, category=category), DRAFT) == WAIT

@@ -79,7 +79,7 @@ async def test_transfers_of_an_account_are_limited_in_all_networks() -> None:
             pass
 
 
-async def test_only_transfers_whose_place_would_help_are_awaited() -> None:
+async def test_transfers_whose_owners_have_all_their_places_are_awaited_while_others_wait() -> None:
     account, other = new_id(), new_id()
     transfers = Transfers(3, per_network=1, per_account=3, seconds=60)
     async with transfers.one("192.0.2.1", account) as first, transfers.one("198.51.100.1", other) as second:
