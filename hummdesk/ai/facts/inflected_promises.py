@@ -2,7 +2,8 @@
 
 An action (`inflected_promises.json`) is a promise in the first person (`cancelaremos`), as a participle behind `hemos`
 or `será`, as an infinitive behind `vamos a`, and in the third person behind `nuestro equipo` or `se`. A clause with a
-negation has none.
+negation has none, nor has what goes on with it: `no podemos cancelar o modificar`. All tables read every text, so each
+knows the negations of all languages.
 """
 
 import json
@@ -18,6 +19,11 @@ _TABLES: dict[str, dict[str, Any]] = json.loads(
 )
 
 _WORD = re.compile(r"[^\W\d_]+")
+_NEGATIONS = frozenset(word for table in _TABLES.values() for word in table["negations"])
+_OR = frozenset({"o", "u", "ou", "oppure", "lub", "albo"})
+"""A denial includes what follows. Behind "and", a verb with its own subject is none: `no cobramos y reembolsamos`."""
+_BUT = frozenset({"sino", "pero", "mas", "ma", "però", "ale"})
+"""A denial ends, also for infinitives and participles."""
 _PRECEDING_WORDS = 8
 """Words before a verb that are searched for what belongs to it."""
 
@@ -32,8 +38,9 @@ class _Language:
 
         self._verbs = verbs(table["verbs"])
         self._phrases = [(re.compile(found), to) for found, to in table.get("phrases", ())]
-        self._clause = re.compile(table["clauses"])
-        self._negations, self._denied = frozenset(table["negations"]), re.compile(table.get("denied", "(?!)"))
+        self._clause = re.compile(f"({table['clauses']})")
+        self._negations = _NEGATIONS - frozenset(table.get("no_negations", ()))
+        self._denied = re.compile(table.get("denied", "(?!)"))
         self._receive = re.compile(table["receive"])
         self._received = {noun: action for action, nouns in table["received"].items() for noun in nouns}
         self._own, self._own_done = re.compile(table["own"]), re.compile(table["own_done"])
@@ -46,28 +53,43 @@ class _Language:
             (infinitive, before(table["modals"]), False),
             (re.compile(table["singular"]), re.compile(rf"(?:^| )(?:{table['singular_after']})$"), False),
             (re.compile(table["of_subjects_done"]), before(f"{table['impersonal']}|{{subjects}}"), True),
-            (re.compile(table["of_subjects"]), before("{subjects}"), False),
-            (re.compile(table["of_impersonal"]), before(table["impersonal"]), False),
+            (re.compile(table["of_subjects"]), before(f"{table['impersonal']}|{{subjects}}"), False),
+            (re.compile(table["of_impersonal"]), before(table["impersonal_present"]), False),
         )
-        """Form of a verb, what stands before it, and whether it then says that something has been done."""
+        """Form of a verb, what stands before it, and whether it then says that something has been done.
+
+        In the present, `si` and `se` at the beginning of a clause are "if" in another language.
+        """
 
     def find(self, sentence: str) -> Iterator[Promise]:
         text = sentence.casefold()
         for pattern, replacement in self._phrases:
             text = pattern.sub(replacement, text)
         last: tuple[re.Pattern[str], bool] | None = None
-        for clause in self._clause.split(text):
+        is_denied = is_last_denied = False
+        separator, *parts = ["", *self._clause.split(text)]
+        for clause, following in zip(parts[::2], [*parts[1::2], ""], strict=True):
             words = _WORD.findall(clause)
             plain = " ".join(words)
-            is_denied = not self._negations.isdisjoint(words) or self._denied.search(plain) is not None
+            if words:
+                is_denied = (
+                    (is_denied and separator in _OR)
+                    or not self._negations.isdisjoint(words)
+                    or self._denied.search(plain) is not None
+                )
+            if separator in _BUT:
+                is_last_denied = False
+            separator = following
             if not is_denied and (received := self._receive.search(plain)) is not None:
                 yield Promise(self._received[received["noun"]], is_done=False)
             for at, word in enumerate(words):
                 if (action := self._verbs.fullmatch(word)) is None:
                     continue
                 before = " ".join(words[max(0, at - _PRECEDING_WORDS) : at])
-                last = self._form(word, before) or self._continuation(word, before, last)
-                if last is not None and not is_denied:
+                form = self._form(word, before)
+                is_last_denied = is_denied or (form is None and is_last_denied)
+                last = form or self._continuation(word, before, last)
+                if last is not None and not is_last_denied:
                     yield Promise(str(action.lastgroup), is_done=last[1])
 
     def _form(self, word: str, before: str) -> tuple[re.Pattern[str], bool] | None:
