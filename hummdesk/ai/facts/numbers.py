@@ -13,7 +13,10 @@ _JOINED_UNITS = Vocabulary(WORDS["joined_units"])
 _CURRENCIES = Vocabulary(WORDS["currencies"])
 _ONE = alternatives(WORDS["one"])
 _BEFORE_UNITS = frozenset(WORDS["numbers_before_units"])
-"""Numbers in one language that are other words in another one, such as `sei`: they count with a unit only."""
+"""Numbers in one language that are other words in another one, such as `sei`: they count with a unit only.
+
+Behind them `ora` is "now": `sei ora iscritto`. Six hours are `sei ore`.
+"""
 _POLISH = re.compile("[ąćęłńśźż]", re.IGNORECASE)
 """In Polish, `ten` is "this"."""
 
@@ -61,12 +64,15 @@ def numbers(text: str) -> Iterator[Fact]:
         if after is not None and not fact.implied and after.implied and _RANGE.fullmatch(text, fact.end, after.start):
             fact = _with_unit(fact, next(iter(after.readings)).split(":")[1], after.kind)
         after = fact
-        if fact.implied or not _is_other_word((found["word"] or "").casefold(), text):
+        if not _is_other_word(found, text, has_unit=bool(fact.implied)):
             yield fact
 
 
-def _is_other_word(word: str, text: str) -> bool:
-    return word in _BEFORE_UNITS or (word == "ten" and _POLISH.search(text) is not None)
+def _is_other_word(found: re.Match[str], text: str, *, has_unit: bool) -> bool:
+    word, unit = (found["word"] or "").casefold(), (found["wunit"] or "").casefold()
+    if unit == "ora" and word in _BEFORE_UNITS:
+        return True
+    return not has_unit and (word in _BEFORE_UNITS or (word == "ten" and _POLISH.search(text) is not None))
 
 
 def _fact(found: re.Match[str]) -> Fact:

@@ -246,5 +246,5 @@ def test_date_in_any_format_is_the_date(day: date, form: str) -> None:
         *("hemos " * 1000, "se ha " * 1000, "zostaną " * 800, "á-lo-" * 1200, "betaal " * 900, "equipo y " * 700),
     ],
 )
-def test_facts_of_a_hostile_text_take_linear_time(text: str) -> None:
+def test_facts_of_a_hostile_text_take_less_than_a_second(text: str) -> None:
     assert takes_less_cpu_than(1.0, lambda: facts(text))

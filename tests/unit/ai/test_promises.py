@@ -209,6 +209,7 @@ NONE = {
         "Wij vragen u het pakket te sturen.",
         "Het spijt ons. Wij begrijpen het.",
         "U krijgt geen geld.",
+        "Unser Team lässt Sie wissen, was zu tun ist. Our team found a lever.",
     ],
     "pl": [
         "Może Pan anulować zamówienie na swoim koncie.",
@@ -320,6 +321,7 @@ def test_number_and_date_in_words_are_supported_in_any_language(said: str, sourc
         "Bel onze klantenservice.",
         "Ten produkt działa świetnie, proszę spróbować.",
         "Por la mañana",
+        "Sei ora iscritto. Sto ora leggendo.",
     ],
 )
 def test_word_that_is_a_number_in_another_language_is_none(text: str) -> None:
