@@ -24,7 +24,10 @@ IGNORED = frozenset({"eo", "ia", "ie", "io", "jbo", "la", "nov", "vo"})
 """Constructed and dead languages that the model finds in short messages of other languages."""
 MAX_CHARACTERS = 1000
 KANA_SHARE, SCRIPT_SHARE = 0.1, 0.25
-"""Least share of the characters that are of a script, for its language. Japanese nouns are in Chinese characters."""
+"""Least share of the characters that are of a script, for its language.
+
+Japanese nouns are in Chinese characters: of its text at least KANA_SHARE is Kana, and SCRIPT_SHARE Kana or Chinese.
+"""
 
 _MODEL = fasttext.load_model(str(Path(__file__).with_name("lid.176.ftz")))
 _FUNCTION_WORDS = {
@@ -35,7 +38,6 @@ _FUNCTION_WORDS = {
 }
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _KANA, _HANGUL, _HAN = (re.compile(f"[{span}]") for span in ("\u3041-\u30ff", "\uac00-\ud7a3", "\u4e00-\u9fff"))
-_SCRIPTS = ((_KANA, KANA_SHARE, "ja"), (_HANGUL, SCRIPT_SHARE, "ko"), (_HAN, SCRIPT_SHARE, "zh"))
 
 
 def detect(text: str) -> str:
@@ -43,9 +45,8 @@ def detect(text: str) -> str:
     text = text[:MAX_CHARACTERS].replace("\n", " ").replace("’", "'").lower()
     if not any(map(str.isalpha, text)):
         return UNKNOWN
-    for script, share, language in _SCRIPTS:
-        if len(script.findall(text)) > share * len(text):
-            return language
+    if (language := _of_script(text)) is not None:
+        return language
     labels, values = _MODEL.predict(text, k=CANDIDATES)
     scores = {label.removeprefix("__label__"): value for label, value in zip(labels, values, strict=True)}
     candidates = {language: score for language, score in scores.items() if language not in IGNORED}
@@ -55,6 +56,15 @@ def detect(text: str) -> str:
     ignored = sum(scores.values()) - sum(candidates.values())
     is_certain = shares.get(best, 0.0) > 0 or candidates.get(best, 0.0) >= THRESHOLD * (1 - ignored)
     return best if is_certain else UNKNOWN
+
+
+def _of_script(text: str) -> str | None:
+    kana, hangul, han = (len(script.findall(text)) / len(text) for script in (_KANA, _HANGUL, _HAN))
+    if kana >= KANA_SHARE and kana + han >= SCRIPT_SHARE:
+        return "ja"
+    if hangul >= SCRIPT_SHARE:
+        return "ko"
+    return "zh" if han >= SCRIPT_SHARE else None
 
 
 def _share(words: list[str], language: str) -> float:
