@@ -17,26 +17,28 @@ class Passages:
 
     @property
     def size(self) -> int:
-        """Bytes. Words are counted as references: most of them are shared with other passages."""
+        """Bytes, without the texts. Words are counted as references: most are shared with other passages."""
         return self.features.nbytes + sum(map(sys.getsizeof, self.words))
 
 
 class PassageCache:
-    """The most recently used sources, of at most `max_bytes`; one source is always held."""
+    """The most recently used sources, of at most `max_bytes` with their texts; one source is always held."""
 
     def __init__(self, compute: Callable[[tuple[str, ...]], Passages], *, max_bytes: int) -> None:
         self._compute = compute
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[tuple[str, ...], Passages] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, ...], tuple[Passages, int]] = OrderedDict()
+        """With the size of each, since Python counts a text as larger once it has been encoded as UTF-8."""
         self.size = 0
 
     def get(self, texts: tuple[str, ...]) -> Passages:
         if (found := self._entries.get(texts)) is not None:
             self._entries.move_to_end(texts)
-            return found
-        found = self._entries[texts] = self._compute(texts)
-        self.size += found.size
+            return found[0]
+        passages = self._compute(texts)
+        size = passages.size + sum(map(sys.getsizeof, texts))
+        self._entries[texts] = passages, size
+        self.size += size
         while self.size > self._max_bytes and len(self._entries) > 1:
-            _, oldest = self._entries.popitem(last=False)
-            self.size -= oldest.size
-        return found
+            self.size -= self._entries.popitem(last=False)[1][1]
+        return passages

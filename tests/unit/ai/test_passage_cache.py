@@ -1,10 +1,14 @@
 """The cache of passages holds the most recently used sources, up to a number of bytes."""
 
+import sys
+
 import numpy as np
 
 from hummdesk.ai.embedded.passage_cache import PassageCache, Passages
 
 ROW_BYTES = 400
+PASSAGE_BYTES = ROW_BYTES + sys.getsizeof("a")
+"""Of features and a text of one letter."""
 
 
 class Computed:
@@ -18,17 +22,17 @@ class Computed:
 
 def test_source_is_computed_once_while_it_is_held() -> None:
     computed = Computed()
-    cache = PassageCache(computed, max_bytes=10 * ROW_BYTES)
+    cache = PassageCache(computed, max_bytes=10 * PASSAGE_BYTES)
     assert cache.get(("a", "b")) is cache.get(("a", "b"))
     assert computed.texts == [("a", "b")]
 
 
 def test_least_recently_used_sources_leave_a_full_cache() -> None:
     computed = Computed()
-    cache = PassageCache(computed, max_bytes=3 * ROW_BYTES)
+    cache = PassageCache(computed, max_bytes=3 * PASSAGE_BYTES)
     for texts in (("a",), ("b",), ("c",), ("a",), ("d", "e")):
         cache.get(texts)
-        assert cache.size <= 3 * ROW_BYTES
+        assert cache.size <= 3 * PASSAGE_BYTES
     computed.texts.clear()
     cache.get(("a",))
     cache.get(("d", "e"))
@@ -39,9 +43,17 @@ def test_least_recently_used_sources_leave_a_full_cache() -> None:
 
 def test_source_that_is_larger_than_the_cache_replaces_all_others() -> None:
     computed = Computed()
-    cache = PassageCache(computed, max_bytes=ROW_BYTES)
+    cache = PassageCache(computed, max_bytes=PASSAGE_BYTES)
     cache.get(("a",))
     cache.get(("b",) * 5)
-    assert cache.size == 5 * ROW_BYTES
+    assert cache.size == 5 * PASSAGE_BYTES
     cache.get(("a",))
-    assert cache.size == ROW_BYTES
+    assert cache.size == PASSAGE_BYTES
+
+
+def test_texts_of_passages_count_towards_the_size() -> None:
+    computed = Computed()
+    cache = PassageCache(computed, max_bytes=100 * PASSAGE_BYTES)
+    cache.get(("long " * 20 * PASSAGE_BYTES,))
+    cache.get(("b",))
+    assert cache.size == PASSAGE_BYTES
