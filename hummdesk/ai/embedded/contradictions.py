@@ -1,6 +1,7 @@
 """Articles of which one says the same as another one with other figures: the newest one counts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 
 from hummdesk.ai.embedded.embedding import embed
 from hummdesk.ai.facts import Fact, facts, normalized
@@ -8,6 +9,8 @@ from hummdesk.ai.text import SENTENCE_END
 
 SIMILARITY = 0.77
 """Least similarity in meaning, with the titles, of two sentences of which one may contradict the other."""
+CACHED_TEXTS = 50
+"""More than the articles of one draft."""
 
 
 def contradict(first: str, second: str, *, titles: tuple[str, str]) -> bool:
@@ -26,12 +29,13 @@ def contradict(first: str, second: str, *, titles: tuple[str, str]) -> bool:
     return any(float(vectors[own] @ vectors[other]) >= SIMILARITY for own, other in candidates)
 
 
-def _sentences(text: str) -> Iterable[tuple[str, Sequence[Fact]]]:
-    """Yield the sentences that have facts, each without its facts, and these."""
-    for sentence in SENTENCE_END.split(text):
-        found = [one for one in facts(sentence) if one.kind != "promise"]
-        if found:
-            yield _without(normalized(sentence), found), found
+@lru_cache(maxsize=CACHED_TEXTS)
+def _sentences(text: str) -> list[tuple[str, Sequence[Fact]]]:
+    """Return the sentences that have facts, each without its facts, and these."""
+    found = [
+        (sentence, [one for one in facts(sentence) if one.kind != "promise"]) for sentence in SENTENCE_END.split(text)
+    ]
+    return [(_without(normalized(sentence), own), own) for sentence, own in found if own]
 
 
 def _without(text: str, found: Sequence[Fact]) -> str:
