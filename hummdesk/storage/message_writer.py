@@ -77,6 +77,7 @@ class MessageWriter:
         )
         self._pending_bytes = 0
         self._unmerged_bytes = 0
+        self._is_merging = False
         self._locked = asyncio.Semaphore(LOCKED_SENDS)
         self._removable: list[EntryKey] = []
         """Taken from `take_published` and perhaps not removed yet."""
@@ -169,15 +170,24 @@ class MessageWriter:
 
     def _count_unmerged(self, size: int) -> None:
         self._unmerged_bytes += size
-        if self._unmerged_bytes >= MERGE_BYTES:
-            self._unmerged_bytes = 0
+        if self._unmerged_bytes >= MERGE_BYTES and not self._is_merging:
+            self._is_merging = True
             soon(self._merge_words())
 
     async def _merge_words(self) -> None:
-        """Merge the words of new messages into their index. After a failure the next merge, or VACUUM, does it."""
-        with suppress(Unavailable):
-            async with self._database.all_accounts() as tx:
-                await messages.queries.merge_pending_words(tx)
+        """Merge the words of new messages into their index, and again those of enough messages stored meanwhile.
+
+        After a failure the next merge, or VACUUM, does it. Only one merge runs at a time: each occupies a connection of
+        the pool, also while it waits for another one.
+        """
+        try:
+            while self._unmerged_bytes >= MERGE_BYTES:
+                self._unmerged_bytes = 0
+                with suppress(Unavailable):
+                    async with self._database.all_accounts() as tx:
+                        await messages.queries.merge_pending_words(tx)
+        finally:
+            self._is_merging = False
 
     def _next_removable(self) -> list[EntryKey]:
         self._removable = self._removable or self._take_published(REMOVALS)

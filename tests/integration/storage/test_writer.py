@@ -321,3 +321,30 @@ async def test_words_of_new_messages_are_merged_into_the_index_by_another_connec
     await harness.send(account, "customer", "A lighthouse")
     await background.drain()
     assert await account.execute("SELECT gin_clean_pending_list('messages_words')") == [(0,)]
+
+
+async def test_merges_of_words_run_one_at_a_time(
+    account: Any, harness: WriterHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge = messages.queries.merge_pending_words
+    may_end = asyncio.Event()
+    merges: list[int] = []
+
+    async def merge_later(tx: RoleConnection) -> None:
+        merges.append(len(merges))
+        await may_end.wait()
+        await merge(tx)
+
+    monkeypatch.setattr(message_writer, "MERGE_BYTES", 1)
+    monkeypatch.setattr(messages.queries, "merge_pending_words", merge_later)
+    for number in range(3):
+        await harness.send(account, "customer", f"Lighthouse {number}")
+    async with asyncio.timeout(15):
+        while not merges:
+            await asyncio.sleep(0)
+    await harness.send(account, "customer", "Harbour")
+    assert merges == [0]
+    may_end.set()
+    await background.drain()
+    assert merges == [0, 1], "the second one merges the words of all messages stored meanwhile"
+    assert await account.execute("SELECT gin_clean_pending_list('messages_words')") == [(0,)]
