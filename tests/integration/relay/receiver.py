@@ -64,6 +64,7 @@ class Receiver:
     open_now: int = 0
     most_open: int = 0
     _server: asyncio.Server | None = None
+    _is_stopped: bool = False
     _port: int = 0
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -78,12 +79,14 @@ class Receiver:
 
     async def start(self) -> None:
         """Listen, again on the same port."""
+        self._is_stopped = False  # before the server listens: connections may come before `start_server` returns
         self._server = await asyncio.start_server(self.connect, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}/hook"
 
     async def stop(self) -> None:
         """Close the port and all connections, also those that the event loop has accepted and not handed over yet."""
+        self._is_stopped = True
         server, self._server = self._server, None
         if server is not None:
             server.close()
@@ -91,7 +94,7 @@ class Receiver:
 
     def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection; its task ends with the receiver."""
-        if self._server is None:
+        if self._is_stopped:
             writer.transport.abort()
             return
         task = asyncio.ensure_future(self.serve(reader, writer))
