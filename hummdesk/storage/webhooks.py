@@ -249,6 +249,11 @@ async def renew(tx: Transaction, *, relay: UUID, lease_seconds: float) -> list[L
     return [LeasedWebhook.from_row(row) async for row in rows]
 
 
+async def has_work(tx: Transaction, *, relay: UUID) -> bool:
+    """Whether a webhook has work that no other relay has leased."""
+    return await queries.with_work(tx, relay=relay) is not None
+
+
 async def take(tx: Transaction, *, relay: UUID, lease_seconds: float, limit: int) -> list[LeasedWebhook]:
     """Lease webhooks with work that no other relay has, but those of disabled accounts."""
     rows = queries.take(tx, relay=relay, lease_seconds=lease_seconds, limit=limit)

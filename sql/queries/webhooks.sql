@@ -210,6 +210,30 @@ FROM mine
 WHERE NOT is_due
    OR id IN (SELECT id FROM renewed);
 
+-- name: with_work(relay)^
+-- A webhook with work that no other relay has, but none of a disabled account.
+SELECT id
+FROM webhooks
+WHERE enabled
+  AND (lease_until IS NULL OR lease_until < clock_timestamp() OR leased_by = :relay)
+  AND (
+      EXISTS (
+          SELECT
+          FROM feed_positions
+          WHERE feed_positions.account_id = webhooks.account_id
+            AND feed_positions.last_number > webhooks.last_number
+      )
+      OR EXISTS (
+          SELECT
+          FROM webhook_deliveries
+          WHERE webhook_deliveries.account_id = webhooks.account_id
+            AND webhook_deliveries.webhook_id = webhooks.id
+            AND webhook_deliveries.status = 'pending'
+      )
+  )
+  AND EXISTS (SELECT FROM accounts WHERE accounts.account_id = webhooks.account_id AND disabled_at IS NULL)
+LIMIT 1;
+
 -- name: take(relay, lease_seconds, limit)
 -- Lease webhooks with work that no other relay has, but those of disabled accounts.
 WITH free AS (

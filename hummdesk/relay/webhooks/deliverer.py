@@ -36,12 +36,16 @@ class Deliverer:
         self._runners: dict[Key, Periodic] = {}
 
     async def lease(self) -> None:
-        """Renew the leases of the sessions, end those without one, and begin new ones."""
-        ends = time.monotonic() + SURE_SECONDS
+        """Renew the leases of the sessions, end those without one, and begin new ones.
+
+        Without sessions, whether there is work is asked in a round trip with others.
+        """
         relay = self._services.relay
+        if not self._sessions and not await webhooks.has_work(self._services.sweeping.shared(), relay=relay):
+            return
+        ends = time.monotonic() + SURE_SECONDS
         limit = MAX_SESSIONS - len(self._sessions)
-        idle = not self._sessions
-        tx = self._services.sweeping.shared() if idle else self._services.database.autocommit_all(durable=False)
+        tx = self._services.database.autocommit_all(durable=False)
         leased, taken = await asyncio.gather(  # in this order, in one round trip
             webhooks.renew(tx, relay=relay, lease_seconds=LEASE_SECONDS),
             webhooks.take(tx, relay=relay, lease_seconds=LEASE_SECONDS, limit=limit),

@@ -707,6 +707,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("webhooks.page", {"after_id": UUID(int=0), "limit": 51}, 0),
     ("webhooks.lock_number", {}, 0),
     ("webhooks.renew", {"relay": md5("relay"), "lease_seconds": 15.0}, 4),
+    ("webhooks.with_work", {"relay": new_id()}, 12),
     ("webhooks.take", {"relay": new_id(), "lease_seconds": 15.0, "limit": 100}, 12),
     ("webhooks.release", {"relay": md5("relay"), "account_id": ACCOUNT, "id": HOOK}, 0),
     ("webhook_deliveries.fan_out", {**OF_HOOK, "relay": md5("relay"), "limit": 100, **RETRIES}, 400),
@@ -828,6 +829,7 @@ ROLES = {
     "routing.routed": "relay",
     "routing.prune": "eraser",
     "webhooks.renew": "relay",
+    "webhooks.with_work": "relay",
     "webhooks.take": "relay",
     "webhooks.release": "relay",
     **{
