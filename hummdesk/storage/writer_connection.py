@@ -28,7 +28,7 @@ WITHOUT_STATISTICS = "SELECT reltuples < 1000 AS without_statistics FROM pg_clas
 
 
 class WritingConnection(RoleConnection):
-    """A connection that plans again while the tables grow, until they are analyzed.
+    """A connection that plans again while the tables grow, until they are vacuumed or analyzed.
 
     A plan that was made before the first messages reads all messages of a conversation for each new one. In a database
     that grows fast, autovacuum, whose ANALYZE replaces it, comes a minute and many thousand messages later. Planning
