@@ -69,9 +69,10 @@ async def migrate(url: str, *, hold_seconds: float | None = HOLD_SECONDS) -> lis
             require_serves(pending, oldest["newest_known"])
             await _in_short_transaction(connection, lambda: _create_table(connection), "schema_migrations", limit)
         for migration in pending:
+            if applied and not migration.is_transaction:
+                await _grant_added(connection, limit)  # it may take long, and backups and erasures go on meanwhile
             await _apply(connection, migration, limit)
-        await _grant_eraser(connection, limit)
-        await _grant_backup(connection, limit)
+        await _grant_added(connection, limit)
         await queries.revoke_temporary(connection)
     return [migration.name for migration in pending]
 
@@ -180,6 +181,12 @@ async def _record(connection: Transaction, migration: Migration) -> None:
     await queries.record(
         connection, name=migration.name, checksum=migration.checksum, compatible_from=migration.compatible_from
     )
+
+
+async def _grant_added(connection: Transaction, hold_seconds: float | None) -> None:
+    """Grant the roles of erasures and backups the tables that migrations have added."""
+    await _grant_eraser(connection, hold_seconds)
+    await _grant_backup(connection, hold_seconds)
 
 
 async def _grant_eraser(connection: Transaction, hold_seconds: float | None) -> None:

@@ -189,6 +189,18 @@ async def test_table_of_a_later_migration_is_backed_up(alone: Account, monkeypat
         assert (await connection.execute("SELECT FROM later")).rowcount == 1
 
 
+async def test_table_is_backed_up_and_erased_before_a_migration_that_may_take_long(
+    alone: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Migration(name="9002_copy", sql="-- no transaction\nSELECT 1 / 0;\n")
+    table = "CREATE TABLE later (account_id uuid); ALTER TABLE later ENABLE ROW LEVEL SECURITY"
+    release(monkeypatch, Migration(name="9001_table", sql=table), failing)
+    with pytest.raises(MigrationError, match="division by zero"):
+        await migrate(alone.url)
+    policies = await alone.execute("SELECT policyname FROM pg_policies WHERE tablename = 'later' ORDER BY policyname")
+    assert policies == [("deleted_by_eraser",), ("every_row_backed_up",), ("seen_by_eraser",)]
+
+
 async def test_migration_that_does_not_serve_connected_processes_is_refused(
     alone: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
