@@ -51,35 +51,47 @@ CREATE TRIGGER conversations_changed_subject
 CREATE POLICY copied ON conversations FOR UPDATE TO hummdesk_search USING (true);
 GRANT UPDATE (subject) ON conversations TO hummdesk_search;
 
--- Copies the subjects in short transactions, run as hummdesk_search.
+-- Copies the subjects in short transactions, run as hummdesk_search. One that waits longer than `lock_timeout` for a
+-- conversation, or would end in a deadlock, is rolled back and repeated after a second, up to a minute.
 CREATE PROCEDURE copy_subjects()
     LANGUAGE plpgsql
 AS $$
 DECLARE
     of_account uuid := '00000000-0000-0000-0000-000000000000';
     last_id uuid := of_account;
+    failures integer := 0;
+    is_done boolean := false;
 BEGIN
-    LOOP
-        WITH found AS MATERIALIZED (
-            SELECT account_id, id, subject
-            FROM public.conversations
-            WHERE (account_id, id) > (of_account, last_id)
-              AND subject IS NOT NULL
-            ORDER BY account_id, id
-            LIMIT 500
-            FOR SHARE
-        ), copied AS (
-            INSERT INTO public.conversation_subjects (account_id, conversation_id, subject)
-            SELECT account_id, id, subject
+    WHILE NOT is_done LOOP
+        BEGIN
+            WITH found AS MATERIALIZED (
+                SELECT account_id, id, subject
+                FROM public.conversations
+                WHERE (account_id, id) > (of_account, last_id)
+                  AND subject IS NOT NULL
+                ORDER BY account_id, id
+                LIMIT 50
+                FOR SHARE
+            ), copied AS (
+                INSERT INTO public.conversation_subjects (account_id, conversation_id, subject)
+                SELECT account_id, id, subject
+                FROM found
+                ON CONFLICT (account_id, conversation_id) DO NOTHING
+            )
+            SELECT account_id, id
+            INTO of_account, last_id
             FROM found
-            ON CONFLICT (account_id, conversation_id) DO NOTHING
-        )
-        SELECT account_id, id
-        INTO of_account, last_id
-        FROM found
-        ORDER BY account_id DESC, id DESC
-        LIMIT 1;
-        EXIT WHEN NOT FOUND;
+            ORDER BY account_id DESC, id DESC
+            LIMIT 1;
+            is_done := NOT FOUND;
+            failures := 0;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            failures := failures + 1;
+            IF failures = 60 THEN
+                RAISE;
+            END IF;
+            PERFORM pg_sleep(1);
+        END;
         COMMIT;
     END LOOP;
 END
