@@ -1,5 +1,4 @@
 -- compatible from: 0036
--- may be pending
 -- The subjects of conversations, for the search. Each message changes indexed columns of its conversation, so that
 -- PostgreSQL adds it to all indexes again: those of subjects took most of the time. They become indexes of this table, which
 -- triggers keep equal. 0188 copies the subjects that exist.

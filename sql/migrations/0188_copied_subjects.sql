@@ -1,6 +1,5 @@
 -- no transaction
 -- compatible from: 0036
--- may be pending
 -- Copies the subjects of 0187, and makes their indexes.
 
 SET ROLE hummdesk_search;

@@ -1,5 +1,4 @@
 -- compatible from: 0036
--- may be pending
 -- The search reads the copied subjects.
 
 DROP PROCEDURE copy_subjects();

@@ -1,6 +1,5 @@
 -- no transaction
 -- compatible from: 0036
--- may be pending
 -- The search of 0189 reads the indexes of the copied subjects.
 
 DROP INDEX CONCURRENTLY IF EXISTS conversations_words;
