@@ -20,8 +20,8 @@ PRIORITY_URGENCY = (1.0, 4.0, 7.0, 9.5)
 """Urgency that stands for each priority, in the order of `classifiers.PRIORITIES`."""
 PRIORITY_THRESHOLDS: tuple[tuple[int, Priority], ...] = ((8, "urgent"), (6, "high"), (3, "medium"), (0, "low"))
 """Least urgency of each priority."""
-PRESSING = 0.3
-"""Least probability of `high` and `urgent` together, for one of them."""
+PRESSING = 0.34
+"""Least probability of `high` and `urgent` together, for one of them: the least with a precision of 0.7 on letters."""
 URGENT = 0.5
 """Least probability of `urgent`."""
 MAX_TAGS = 5

@@ -567,7 +567,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("users.leave_teams", {"user_id": AGENT, "team_ids": []}, 0),
     ("users.join_teams", {"user_id": AGENT, "team_ids": [md5("2team1")]}, 0),
     ("users.unassign_some", {"user_id": AGENT, "actor_id": None, "actor_type": "system", "limit": 100}, 400),
-    ("teams.add", {"id": new_id(), "name": "New"}, 0),
+    ("teams.add", {"id": new_id(), "name": "New", "description": "", "examples": []}, 0),
     ("teams.id_of", {"name": "Team 1"}, 0),
     ("teams.page", LAST | {"active": None}, 0),
     ("teams.add_members", {"team_id": md5("2team1"), "user_ids": [AGENT]}, 0),
