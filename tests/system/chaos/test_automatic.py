@@ -32,8 +32,8 @@ ANSWER_SECONDS = 0.3
 MEASURED = 50
 """The newest automatic answers from which it is estimated when the next one is sent."""
 POLL_SECONDS = 0.05
-OVERLAP_SECONDS = 60
-"""Automatic answers are committed later than at the time that is stored with them."""
+OVERLAP_SECONDS = size(60, 15)
+"""How much later an automatic answer may be committed than at the time that is stored with it."""
 SETTLE_SECONDS = 180.0
 PAUSE_SECONDS = (0.5, 3)
 """Between two kills, at least and at most."""
