@@ -14,6 +14,7 @@ from typing import Any
 
 from kombu import Connection
 
+from hummdesk.core.errors import CommandError
 from hummdesk.dev.process import Process, Service
 from hummdesk.dev.redis import free_port
 from tests.conftest import make_reachable_directory
@@ -25,6 +26,7 @@ SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 EPMD = shutil.which("epmd", path="/usr/local/bin:/usr/bin")
 IS_INSTALLED = SERVER.exists() and EPMD is not None
 START_SECONDS = 60.0
+ATTEMPTS = 3
 VHOST = "desk"
 RIGHTS = {
     "desk": {VHOST: ".*", "/": ".*", "other": ".*"},
@@ -164,12 +166,27 @@ def hashed(password: str) -> str:
 
 @asynccontextmanager
 async def rabbitmq() -> AsyncIterator[Rabbitmq]:
-    folder = make_reachable_directory()
-    made = Rabbitmq(folder, authorities.make(folder), secrets.token_hex(8))
-    made.prepare()
+    made = await _started()
     try:
-        await made.start()
         yield made
     finally:
         await made.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(made.folder, ignore_errors=True)
+
+
+async def _started() -> Rabbitmq:
+    """Start a server; with other ports if another program has taken one of those that were free."""
+    for attempt in range(ATTEMPTS):
+        folder = make_reachable_directory()
+        made = Rabbitmq(folder, authorities.make(folder), secrets.token_hex(8))
+        made.prepare()
+        try:
+            await made.start()
+        except CommandError:
+            await made.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+            if attempt == ATTEMPTS - 1:
+                raise
+        else:
+            break
+    return made
