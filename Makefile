@@ -71,7 +71,7 @@ peers: $(DEV) node ## run the official test suites of Engine.IO and Socket.IO in
 coverage: ## run the tests and report the lines that they reach, which takes twice the CPU time
 	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term $(ARGS)"
 
-chaos: $(DEV) ## run the fault tests at full size and random REST requests, about 40 minutes (ARGS="-k redis" for some)
+chaos: $(DEV) ## run the fault tests at full size and random REST requests, about 35 minutes (ARGS="-k redis" for some)
 	@CHAOS=full $(BIN)/python -m pytest -m "systems or not systems" tests/system/chaos tests/integration/api/test_document.py \
 		tests/integration/storage/test_machine_replies.py $(ARGS)
 
