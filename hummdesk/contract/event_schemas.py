@@ -13,14 +13,14 @@ from hummdesk.publish.fields import Field, Range, sent_fields, unpacked
 
 FIELDS: dict[Any, type[fields.Field[Any]]] = {UUID: Id, datetime: Time, str: AnyText, bool: Boolean}
 
-Described = type[Schema] | type[SocketEvent]
+SchemaOrEvent = type[Schema] | type[SocketEvent]
 """A schema, or an event that stands for the schema of its payload."""
 
 _derived: dict[str, type[Schema]] = {}
-_instances: dict[Described, Schema] = {}
+_instances: dict[SchemaOrEvent, Schema] = {}
 
 
-def instance_of(described: Described) -> Schema:
+def instance_of(described: SchemaOrEvent) -> Schema:
     """Return the one instance of a schema, made at its first use: a process needs few of those in the tables."""
     if described not in _instances:
         schema = described if issubclass(described, Schema) else schema_of(described)

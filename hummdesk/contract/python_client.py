@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from hummdesk.contract import client_methods, json_schema
 from hummdesk.contract.client_methods import Items
-from hummdesk.contract.event_schemas import Described, instance_of
+from hummdesk.contract.event_schemas import SchemaOrEvent, instance_of
 from hummdesk.contract.fields import JsonSchema, reference
 from hummdesk.contract.json_schema import payload_of
 from hummdesk.contract.rest import ROUTES, Route
@@ -172,5 +172,5 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])([A-Z])", r"_\1", name).lower()
 
 
-def _name(schema: Described) -> str:
+def _name(schema: SchemaOrEvent) -> str:
     return type(instance_of(schema)).__name__

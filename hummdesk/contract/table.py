@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from marshmallow import Schema
 
 from hummdesk.contract import operations, payloads, requests
-from hummdesk.contract.event_schemas import Described
+from hummdesk.contract.event_schemas import SchemaOrEvent
 from hummdesk.contract.resources import categories, decisions, reports
 from hummdesk.core.models import ANSWERING, STAFF, Role
 from hummdesk.publish import events as published
@@ -42,7 +42,7 @@ class Request:
     name: str
     schema: type[Schema]
     roles: frozenset[Role]
-    answer: Described
+    answer: SchemaOrEvent
     bare: str | None = None
     needs_person: bool = True
 
@@ -174,11 +174,11 @@ class Event:
     """Server to client, as a class of `hummdesk.publish.events` defines it."""
 
     name: str
-    schema: Described
+    schema: SchemaOrEvent
     recipients: frozenset[Recipient]
 
 
-def _schema(event: type[SocketEvent]) -> Described:
+def _schema(event: type[SocketEvent]) -> SchemaOrEvent:
     """The event itself, or if it writes its payload itself, the schema of `payloads` that it names."""
     if event.payload is SocketEvent.payload:
         return event

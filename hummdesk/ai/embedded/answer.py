@@ -75,16 +75,18 @@ def parts(
 
 def _part(chosen: RankedSource, ranked: Sequence[RankedSource]) -> Part:
     """Return the part from this source, or from the newest of the articles that contradict it."""
-    if chosen.source.citation.kind != "article":
-        return Part(chosen, quoted(chosen))
+    source, text = chosen.source, quoted(chosen)
+    if source.citation.kind != "article":
+        return Part(chosen, text)
+    spoken = language.detect(source.body)
     others = [
         one
         for one in ranked
         if one.source.citation.kind == "article"
-        and one.source != chosen.source
+        and one.source != source
         and one.probability >= LEADING_THRESHOLD
-        and language.detect(one.source.body) == language.detect(chosen.source.body)
-        and contradict(quoted(chosen), quoted(one), titles=(chosen.source.citation.title, one.source.citation.title))
+        and language.detect(one.source.body) == spoken
+        and contradict(text, quoted(one), titles=(source.citation.title, one.source.citation.title))
     ]
     newest, *older = sorted([chosen, *others], key=lambda one: one.source.changed_at or UNDATED, reverse=True)
     return Part(replace(newest, probability=chosen.probability), quoted(newest), tuple(older))

@@ -28,7 +28,7 @@ FAMILIAR_WIDTH = 0.02
 """Change of the similarity that changes these odds by a factor of e."""
 TEAM_PROBABILITY = 0.5
 """Least probability of a team that is suggested."""
-TEAM_SIMILARITY, SOLE_SIMILARITY = 0.3, 0.4
+TEAM_SIMILARITY, PARTIAL_SIMILARITY = 0.3, 0.4
 """Least similarity to one of its texts; the second one if another team has none: the message may be for that one."""
 CACHED = 200
 """Fitted classifiers that a process caches, of categories and of teams: at most a third of a megabyte each."""
@@ -67,7 +67,7 @@ def team_like(embedded: Vectors, teams: Sequence[Team]) -> Team | None:
     fitted = fit(tuple(Description(one.name, one.description, one.examples) for one in described))
     probabilities = fitted.probabilities(embedded)[0]
     best = int(probabilities.argmax())
-    least = TEAM_SIMILARITY if len(described) == len(teams) else SOLE_SIMILARITY
+    least = TEAM_SIMILARITY if len(described) == len(teams) else PARTIAL_SIMILARITY
     is_near = float((embedded @ fitted.vectors.T).max()) >= least
     return described[best] if is_near and probabilities[best] >= TEAM_PROBABILITY else None
 

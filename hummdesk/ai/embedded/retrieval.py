@@ -86,7 +86,7 @@ PRECEDING_TURNS = 2
 """Messages before the customer's that are searched together with it."""
 
 CACHED_BYTES = 40_000_000
-"""Size of the passages that are cached per process: of about 500 sources of 25 passages, or of 40 long articles."""
+"""Size of the passages that are cached per process: of about 300 sources of 25 passages, or of 40 long articles."""
 CACHED_TEXTS = 500
 """Texts of sources and messages whose words are cached per process."""
 
