@@ -133,10 +133,7 @@ class MessageWriter:
             raise Unavailable from None
         try:
             async with self._database.account(outgoing.sender.account_id) as tx:
-                await messages.queries.wait_for_locks(tx, milliseconds=str(int(LOCK_SECONDS * 1000)))
-                if outcome == "continued":
-                    return await messages.unstored_result(tx, outgoing, outcome)
-                return await messages.send_locked(tx, outgoing)
+                return await messages.send_waiting(tx, outgoing, outcome, seconds=LOCK_SECONDS)
         finally:
             self._locked.release()
 

@@ -216,6 +216,21 @@ async def send(tx: Transaction, *, sender: Person, message: NewMessage) -> Sent:
     return await send_locked(tx, Outgoing.of(sender, message))
 
 
+async def send_waiting(tx: Transaction, outgoing: Outgoing, outcome: str, *, seconds: float) -> Sent:
+    """Store a message as `send` does if `write` has found its conversation "busy" or "continued".
+
+    `seconds` limit each wait for a lock. A customer's messages to one conversation are stored one after another: what
+    an earlier transaction has stored in another conversation is seen, also if this one was reopened meanwhile.
+    """
+    is_customers = outgoing.sender.sender_type == "customer"
+    await queries.lock_sends(
+        tx,
+        milliseconds=str(int(seconds * 1000)),
+        conversation_id=outgoing.message.conversation_id if is_customers else None,
+    )
+    return await (unstored_result(tx, outgoing, outcome) if outcome == "continued" else send_locked(tx, outgoing))
+
+
 async def send_locked(tx: Transaction, outgoing: Outgoing) -> Sent:
     """Store a message as `send` does, after waiting for the lock of its conversation."""
     conversation_id = outgoing.message.conversation_id

@@ -398,9 +398,13 @@ WHERE account_id = current_account()
   ))
 LIMIT 1;
 
--- name: wait_for_locks(milliseconds)^
--- Limit the wait for a lock, until the transaction ends.
-SELECT set_config('lock_timeout', :milliseconds, true) AS milliseconds;
+-- name: lock_sends(milliseconds, conversation_id)^
+-- Limit the wait for each lock, and wait for other sends of the customer to a conversation (NULL: for none), until the
+-- transaction ends. The lock is taken before those of rows. It is not that of the row: a message that goes on to another
+-- conversation would lock two rows, in another order than a merge.
+SELECT
+    set_config('lock_timeout', :milliseconds, true) AS milliseconds,
+    pg_advisory_xact_lock(hashtextextended('sends/' || :conversation_id::uuid, 0));
 
 -- name: page_after(conversation_id, after_seq, before_seq, with_private, limit, max_bytes)
 -- The first messages between two seqs: as many as fit into `max_bytes` of an answer, and at least one. `found` counts

@@ -10,7 +10,8 @@ import pytest
 from hummdesk.core.ids import new_id
 from hummdesk.relay.receipt_stores import OutboxReceipts
 from hummdesk.server.node import Node
-from hummdesk.storage import continuations, conversations
+from hummdesk.storage import continuations, conversations, messages
+from hummdesk.storage.messages import NewMessage
 from hummdesk.storage.outbox import LOGGED_CHANGE, OutboxEntry
 from tests.integration.server.accounts import Account, Client
 
@@ -21,9 +22,11 @@ async def send(sender: Client, conversation_id: object, content: str, **more: An
     return await sender.do("send_message", {"conversationId": str(conversation_id), "content": content} | more)
 
 
-async def send_until_stored(sender: Client, conversation_id: object, content: str) -> dict[str, Any]:
+async def send_until_stored(
+    sender: Client, conversation_id: object, content: str, *, token: str | None = None
+) -> dict[str, Any]:
     """Send a message as a client does, again while the server waits too long for a lock."""
-    payload = {"conversationId": str(conversation_id), "content": content, "clientMessageId": content}
+    payload = {"conversationId": str(conversation_id), "content": content, "clientMessageId": token or content}
     while not (answer := await sender.ask("send_message", payload))["ok"]:
         assert answer["error"]["code"] == "UNAVAILABLE"
     return answer
@@ -264,3 +267,26 @@ async def test_change_that_its_process_did_not_publish_is_published_by_the_relay
     await OutboxReceipts(database, database, node.context.publisher)._publish(entry)
     for client in (agent, customer):
         await client.receives("conversation_continued", continuedIn=target)
+
+
+async def test_message_repeated_while_its_first_send_is_uncommitted_is_stored_once(
+    account: Account, node: Node
+) -> None:
+    """The conversation is reopened meanwhile: the first one goes to its follow-up, the second one would not."""
+    agent, customer = await account.connect("agent"), await account.connect("customer")
+    await close(account, agent, ago=FOR_LONG)
+    follow_up = (await send(customer, account.conversation, "Hello?"))["conversationId"]
+    message = NewMessage(conversation_id=account.conversation, content="Again", client_message_id="m2")
+    async with node.context.database.account(account.id) as tx:
+        first = await messages.send_waiting(
+            tx, messages.Outgoing.of(account.people["customer"], message), "continued", seconds=1.0
+        )
+        reopened = {"conversationId": str(account.conversation), "status": "open"}
+        await agent.do("update_conversation_status", reopened)
+        repeat = asyncio.create_task(send_until_stored(customer, account.conversation, "Again", token="m2"))
+        blocked = "SELECT FROM pg_stat_activity WHERE %(holder)s = ANY (pg_blocking_pids(pid))"
+        while not (repeat.done() or await account.execute(blocked, holder=tx.info.backend_pid)):
+            await asyncio.sleep(0.01)
+    assert (await repeat)["messageId"] == str(first.message.id)
+    assert await contents(agent, follow_up) == ["Hello?", "Again"]
+    assert await contents(agent, account.conversation) == []

@@ -428,7 +428,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("messages.sent_before", {"sender_id": CONTACT, "client_message_id": "m1", "id": new_id(), **PASSED}, 2),
     ("messages.sent_before", {"sender_id": CONTACT, "client_message_id": None, "id": md5(f"{BUSY}/9"), **PASSED}, 1),
     ("messages.last_of_customer", IN_BUSY, 2),
-    ("messages.wait_for_locks", {"milliseconds": "1000"}, 0),
+    ("messages.lock_sends", {"milliseconds": "1000", "conversation_id": md5("2conversation1")}, 0),
     ("messages.merge_pending_words", {}, 0),
     (
         "messages.page_after",
