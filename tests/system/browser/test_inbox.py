@@ -1,11 +1,24 @@
 """Labels, snoozing and counts in the console."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 from playwright.async_api import expect
 
 from tests.system.browser.conftest import DemoAccount, Open
 from tests.system.browser.console_page import UNDO_MS
+
+RECORD_SENT = """() => {
+    window.sent = [];
+    for (const { prototype } of [WebSocket, XMLHttpRequest]) {
+        const { send } = prototype;
+        prototype.send = function (data) {
+            window.sent.push(String(data));
+            return send.call(this, data);
+        };
+    }
+}"""
+"""Keep what the page sends from now on in `window.sent`."""
 
 
 async def test_agent_labels_and_snoozes_a_conversation_with_a_label_of_the_settings(
@@ -119,14 +132,20 @@ async def test_selected_conversations_are_assigned_and_closed_and_closing_is_und
     await page.get_by_role("menuitemradio", name="(you)").click()
     await expect(bar).to_have_count(0)
     await page.get_by_role("button", name="Mine", exact=True).click()
+    until = {"conversationId": wanted[0], "until": (datetime.now(UTC) + timedelta(days=2)).isoformat()}
+    await (await account.connect(kwame)).do("snooze_conversation", until)
+    await page.get_by_role("button", name="Pending").click()
     await first.click()
     await page.keyboard.press("x")
     await expect(bar).to_contain_text("1 selected")
     await console.hold(UNDO_MS)
+    await page.evaluate(RECORD_SENT)
     await bar.get_by_role("button", name="Close", exact=True).click()
     await expect(first).to_have_count(0)
     await page.get_by_role("button", name="Undo").click()
-    await expect(first).to_be_visible()
+    await expect(first).to_contain_text("Snoozed until")
+    sent = [one for one in await page.evaluate("window.sent") if "update_conversations" in one]
+    assert ["snoozedUntil" in one for one in sent] == [False, True], "one request to close, and one to undo it"
 
 
 async def test_title_counts_own_unread_conversations_that_the_list_does_not_show(

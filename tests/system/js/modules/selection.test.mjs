@@ -36,7 +36,7 @@ test("the undo of a closing restores each status and snooze, and reopens nothing
   await new Promise(setImmediate);
   assert.deepEqual(requests, [
     ["open", { status: "open" }],
-    ["snoozed,over,pending", { status: "pending" }],
-    ["snoozed", { snoozedUntil: later }],
+    ["snoozed", { status: "pending", snoozedUntil: later }],
+    ["over,pending", { status: "pending" }],
   ]);
 });

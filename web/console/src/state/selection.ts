@@ -74,19 +74,18 @@ export class Selection {
     store.changed();
   }
 
-  // As they were before they were closed, with one request for each status and snooze. A closed conversation cannot be
-  // snoozed: it is pending first.
+  // As they were before they were closed, with one request for each status and snooze.
   private async restore(closed: Conversation[]): Promise<void> {
-    for (const status of ["open", "pending"] as const)
+    const groups = new Map<string, Conversation[]>();
+    for (const one of closed) {
+      const { status, snoozedUntil = "" } = one;
+      const kind = status === "pending" && isAhead(snoozedUntil) ? snoozedUntil : status;
+      groups.set(kind, [...(groups.get(kind) ?? []), one]);
+    }
+    for (const [kind, some] of groups)
       await this.request(
-        closed.filter((one) => one.status === status),
-        { status },
-      );
-    const snoozed = closed.filter(({ status, snoozedUntil = "" }) => status === "pending" && isAhead(snoozedUntil));
-    for (const snoozedUntil of new Set(snoozed.map((one) => one.snoozedUntil as string)))
-      await this.request(
-        snoozed.filter((one) => one.snoozedUntil === snoozedUntil),
-        { snoozedUntil },
+        some,
+        kind === "open" || kind === "pending" ? { status: kind } : { status: "pending", snoozedUntil: kind },
       );
   }
 
