@@ -165,11 +165,18 @@ async def _apply(connection: Transaction, migration: Migration, hold_seconds: fl
 
 
 async def _apply_statements(connection: Transaction, migration: Migration) -> None:
-    """Run repeatable statements. An interrupted concurrent build leaves an invalid index, which is dropped first."""
-    async for row in queries.invalid_indexes(connection, names=migration.indexes):
-        await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(row["name"])))
-    for statement in migration.statements:
-        await connection.execute(statement.encode())
+    """Run repeatable statements, and all of them again after a deadlock: a concurrent build waits for transactions.
+
+    An interrupted build leaves an invalid index, which is dropped first.
+    """
+
+    async def run() -> None:
+        async for row in queries.invalid_indexes(connection, names=migration.indexes):
+            await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(row["name"])))
+        for statement in migration.statements:
+            await connection.execute(statement.encode())
+
+    await _retry(run, migration.name, (postgres.DeadlockDetected,))
 
 
 async def _create_table(connection: Transaction) -> None:
@@ -219,28 +226,41 @@ async def _in_short_transaction(
 
     The time counts from when no VACUUM is at work on the tables in `altered`.
     """
+
+    async def transact() -> None:
+        async with asyncio.timeout(None) as limit, connection.transaction():
+            if hold_seconds is not None:
+                await _lock_against_vacuum(connection, altered)
+                limit.reschedule(asyncio.get_running_loop().time() + hold_seconds)
+                await queries.limit(connection, lock_timeout=_ms(hold_seconds / 2), timeout=_ms(hold_seconds))
+            await run()
+
+    if hold_seconds is None:
+        await transact()
+        return
+    try:
+        await _retry(transact, subject, RETRIED)
+    except RETRIED as error:
+        raise MigrationError(
+            f"{subject}: not applied, {ATTEMPTS} attempts of {hold_seconds:g} s failed, beside waits for "
+            f"VACUUMs ({first_line(error) if isinstance(error, psycopg.Error) else 'it takes longer'}): end "
+            "long transactions and VACUUMs, or stop all processes and run `migrate --offline`"
+        ) from error
+
+
+async def _retry(run: Callable[[], Awaitable[None]], subject: str, retried: tuple[type[Exception], ...]) -> None:
+    """Run, at most ATTEMPTS times; raise the last of the failures that are retried."""
     delay, longest = BACKOFF_SECONDS
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, ATTEMPTS):
         try:
-            async with asyncio.timeout(None) as limit, connection.transaction():
-                if hold_seconds is not None:
-                    await _lock_against_vacuum(connection, altered)
-                    limit.reschedule(asyncio.get_running_loop().time() + hold_seconds)
-                    await queries.limit(connection, lock_timeout=_ms(hold_seconds / 2), timeout=_ms(hold_seconds))
-                await run()
-            return
-        except RETRIED as error:
-            if hold_seconds is None:
-                raise
-            if attempt == ATTEMPTS:
-                raise MigrationError(
-                    f"{subject}: not applied, {ATTEMPTS} attempts of {hold_seconds:g} s failed, beside waits for "
-                    f"VACUUMs ({first_line(error) if isinstance(error, psycopg.Error) else 'it takes longer'}): end "
-                    "long transactions and VACUUMs, or stop all processes and run `migrate --offline`"
-                ) from error
+            await run()
+        except retried:
             log.warning("migration.retried", extra={"subject": subject, "attempt": attempt, "seconds": delay})
             await asyncio.sleep(delay)
             delay = min(delay * 2, longest)
+        else:
+            return
+    await run()
 
 
 async def _lock_against_vacuum(connection: Transaction, tables: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -21,6 +22,19 @@ INDEX = Migration(
     sql="-- no transaction\n"
     "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS messages_later ON messages (account_id, content);\n",
 )
+
+DEADLOCK_ONCE = """
+CREATE SEQUENCE builds;
+CREATE FUNCTION deadlock_once(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF nextval('public.builds') = 1 THEN
+        RAISE deadlock_detected;
+    END IF;
+    RETURN $1;
+END
+$$
+"""
+"""A function for an index, which fails in the first build as PostgreSQL does if the build waits in a circle."""
 
 
 @pytest.fixture
@@ -171,6 +185,17 @@ async def test_invalid_index_of_an_interrupted_build_is_built_again(
     await alone.execute("DELETE FROM ai_runs; DELETE FROM messages WHERE seq = 2")
     assert await migrate(alone.url) == [INDEX.name]
     assert await indexes(alone) == [(True,)]
+
+
+async def test_index_whose_build_ends_in_a_deadlock_is_built_again(
+    alone: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await alone.send(alone.customer)
+    await alone.execute(DEADLOCK_ONCE)
+    release(monkeypatch, replace(INDEX, sql=INDEX.sql.replace("content", "deadlock_once(content)")))
+    assert await migrate(alone.url) == [INDEX.name]
+    assert await indexes(alone) == [(True,)]
+    assert caplog.messages.count("migration.retried") == 1
 
 
 async def indexes(account: Account) -> list[tuple[bool]]:
