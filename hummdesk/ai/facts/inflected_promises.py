@@ -1,9 +1,10 @@
 """Promises in languages whose verbs contain their subject: Spanish, Italian, Portuguese and Polish.
 
-An action (`inflected_promises.json`) is a promise in the first person (`cancelaremos`), as a participle behind `hemos`
-or `será`, as an infinitive behind `vamos a`, and in the third person behind `nuestro equipo` or `se`. A clause with a
-negation has none, nor has what goes on with it: `no podemos cancelar o modificar`. All tables read every text, so each
-knows the negations of all languages.
+An action (`inflected_promises.json`) is a promise in the first person (`cancelaremos`), as a participle behind
+`hemos` or `será`, as an infinitive behind `vamos a`, and in the third person behind `nuestro equipo` or `se`. A
+clause with a negation has none, nor has what goes on with it: `no podemos cancelar o modificar`. What directly
+follows `si` is no promise either: `dígame si hemos cancelado`, but `si lo desea cancelamos`. All tables read every
+text, so each knows the negations of all languages.
 """
 
 import json
@@ -46,6 +47,7 @@ class _Language:
         self._own, self._own_done = re.compile(table["own"]), re.compile(table["own_done"])
         self._already = re.compile(rf"(?:^| )(?:{table['already']})$")
         self._continued = re.compile(rf"(?:(?:{fillers})(?: |$))*$")
+        self._if = re.compile(rf"(?:^| )(?:{table.get('if', '(?!)')})(?: (?:{fillers}))*$")
         participle, infinitive = re.compile(table["participle"]), re.compile(table["infinitive"])
         self._forms = (
             (participle, before(table["have"]), True),
@@ -58,7 +60,8 @@ class _Language:
         )
         """Form of a verb, what stands before it, and whether it then says that something has been done.
 
-        In the present, `si` and `se` at the beginning of a clause are "if" in another language.
+        In the present, `si` and `se` at the beginning of a clause, and `si` behind a request such as `confirme`, are
+        "if" in another language.
         """
 
     def find(self, sentence: str) -> Iterator[Promise]:
@@ -95,8 +98,10 @@ class _Language:
     def _form(self, word: str, before: str) -> tuple[re.Pattern[str], bool] | None:
         """Return the form of a verb that makes a promise, and whether it says that something has been done."""
         for form, preceding, is_done in self._forms:
-            if form.search(word) and preceding.search(before):
-                return form, is_done
+            if form.search(word) and (found := preceding.search(before)):
+                return None if self._if.search(before[: found.start()]) else (form, is_done)
+        if self._if.search(before):
+            return None
         if self._own.search(word):
             return self._own, self._already.search(before) is not None
         return (self._own_done, True) if self._own_done.search(word) else None

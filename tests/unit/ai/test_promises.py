@@ -45,6 +45,9 @@ PROMISES = {
         ("No podemos cancelar pero vamos a reembolsar.", {"will:refund"}),
         ("Se cancelará y reembolsará. El pedido se cancela.", {"will:cancel", "will:refund"}),
         ("Se canceló el pedido.", {"done:cancel"}),
+        ("Si lo desea cancelamos el pedido y lo enviamos.", {"will:cancel", "will:send"}),
+        ("Si bien hemos cancelado el pedido, díganos si lo modificamos.", {"done:cancel"}),
+        ("Si, hemos cancelado el pedido.", {"done:cancel"}),
     ],
     "it": [
         ("Rimborseremo l'importo.", {"will:refund"}),
@@ -177,6 +180,9 @@ NONE = {
         "No se reembolsará el importe. No se modifica. No le modifico nada.",
         "Si verifica su correo, si modifica la cuenta y si elimina un artículo, lo verá.",
         "Recuerde que si anula es tarde.",
+        "Dígame si hemos cancelado el pedido. Avísenos si le reembolsamos el importe. No sé si ya le he enviado algo.",
+        "Díganos por favor si modifica la dirección. Confirme si cambia la cuenta. Vea si se cancela o si se canceló.",
+        "Veremos si podemos cancelar. Díganos si le cancelo el pedido. Vea si se ha enviado o si será reemplazado.",
     ],
     "it": [
         "Può annullare l'ordine nel suo account.",
