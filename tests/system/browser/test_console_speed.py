@@ -73,6 +73,8 @@ SWITCH = """async ([ids, count]) => {
     }
 }"""
 
+CLICK = "ids => ids.forEach((id) => document.querySelector(`[data-conversation='${id}']`).click())"
+
 
 @pytest.fixture(scope="module")
 async def long_account(account: DemoAccount) -> DemoAccount:
@@ -167,6 +169,25 @@ async def test_objects_stay_the_same_over_200_switches_of_the_conversation(
     figures = {name: (before[name], after[name]) for name in before}
     print(f"before and after {SWITCHES} switches: {figures}")
     assert all(last <= GROWTH * first for first, last in figures.values()), figures
+
+
+async def test_conversations_passed_by_are_not_joined(console: ConsolePage, long_account: DemoAccount) -> None:
+    """As with a key held down: the requests would exceed the rate limit of a socket."""
+    joins: list[str] = []
+
+    def record(frame: str | bytes) -> None:
+        if "join_conversation" in str(frame):
+            joins.append(str(frame))
+
+    console.page.on("websocket", lambda socket: socket.on("framesent", record))
+    *passed, last = long_account.conversations[1:]
+    await console.page.goto(f"{long_account.url}/c/{passed[0]}")
+    await expect(console.row(last)).to_be_visible()
+    await expect(console.page.locator("[role=log] article").first).to_be_visible()
+    await console.page.evaluate(CLICK, passed[1:])
+    await console.page.evaluate(SWITCH, [[last], 1])
+    assert [one for one in passed[2:] if any(one in frame for frame in joins)] == []
+    assert any(last in frame for frame in joins)
 
 
 async def held(session: CDPSession) -> dict[str, float]:

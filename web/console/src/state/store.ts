@@ -35,6 +35,7 @@ export type Overlay = "palette" | "help" | "notifications" | "transfer" | "why" 
 
 const NOTICE_MS = 4000;
 const TOAST_MS = 6000;
+const JOIN_INTERVAL_MS = 100;
 const OUTBOX_KEY = "hummdesk.outbox.";
 
 export class Store implements LiveState {
@@ -69,6 +70,7 @@ export class Store implements LiveState {
   private isDirty = false;
   private noticeTimer = 0;
   private toastTimer = 0;
+  private joinedAt = 0;
 
   // `onSignOut` receives a reason unless the user has signed out.
   constructor(
@@ -292,8 +294,9 @@ export class Store implements LiveState {
     const isFiltered = !settings && !supervisor && this.list.take(filters);
     if (isFiltered && this.isOnline) void this.list.load();
     if (conversationId && !this.threads.has(conversationId)) {
-      if (this.isOnline) void this.join(conversationId);
-      else this.threads.set(conversationId, new Thread()); // joined when the client is connected
+      const thread = new Thread();
+      this.threads.set(conversationId, thread);
+      if (this.isOnline) void this.joinInTurn(conversationId, thread); // else when the client is connected
     }
     this.changed();
   };
@@ -302,9 +305,19 @@ export class Store implements LiveState {
   private leaveOthers(): void {
     for (const conversationId of this.threads.keys()) {
       if (conversationId === this.openId) continue;
-      this.client.leave(conversationId);
+      if (this.client.history(conversationId)) this.client.leave(conversationId);
       this.threads.delete(conversationId);
     }
+  }
+
+  // Join at most one conversation in an interval. Those passed by meanwhile, as with a key held down, are not joined:
+  // the requests would exceed the rate limit of a socket.
+  private async joinInTurn(conversationId: string, thread: Thread): Promise<void> {
+    const waitMs = this.joinedAt + JOIN_INTERVAL_MS - Date.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    if (this.threads.get(conversationId) !== thread || thread.state === "ready" || !this.isOnline) return;
+    this.joinedAt = Date.now();
+    await this.join(conversationId);
   }
 
   async join(conversationId: string): Promise<void> {
