@@ -17,6 +17,7 @@ from hummdesk.ai.embedded.letters import (
     CATEGORIES,
     WORD_WEIGHT,
     LetterFeatures,
+    encode_sentences,
     letter_features,
     letter_kernel,
     word_counts,
@@ -46,7 +47,7 @@ def fit_letters(encoded: Mapping[str, Vectors], mean: Vectors) -> dict[str, Vect
     directions = main_directions(classifiers.centre(np.vstack([encoded["categories"], vectors]), mean), DIRECTIONS)
 
     def features(texts: Sequence[str], encoded: Vectors) -> LetterFeatures:
-        return letter_features(texts, encoded, mean=mean, directions=directions)
+        return letter_features(texts, encoded, encode_sentences(texts), mean=mean, directions=directions)
 
     of_letters = features(texts, vectors)
     of_files = {name: features([one.text for one in load_examples(name)], encoded[name]) for name in WEIGHTS}

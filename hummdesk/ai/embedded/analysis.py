@@ -32,7 +32,10 @@ _TAG_PHRASES = phrases(LEXICON["tags"])
 
 @dataclass(frozen=True, slots=True)
 class MessageFeatures:
-    """Output of the models for one message, shared by all functions of this module; each array has one row."""
+    """Output of the models for one message, shared by all functions of this module.
+
+    Each array but `sentences` has one row.
+    """
 
     text: str
     stems: list[str]
@@ -44,6 +47,8 @@ class MessageFeatures:
     sentiments: Vectors
     out_of_scope: Vectors
     """Probability of the topic `out`."""
+    sentences: Vectors
+    """One row per sentence, as `encoded`; none if there is only one sentence."""
 
 
 def extract_features(texts: Sequence[str]) -> list[MessageFeatures]:
@@ -51,7 +56,8 @@ def extract_features(texts: Sequence[str]) -> list[MessageFeatures]:
     encoded = encode(texts)
     embeddings = project(encoded)
     languages = [language.detect(text) for text in texts]
-    scores = letters.letter_scores(texts, encoded)
+    sentences = letters.encode_sentences(texts)
+    scores = letters.letter_scores(texts, encoded, sentences)
     out_of_scope = classifiers.topic_probabilities(embeddings)[:, classifiers.TOPICS.index("out")]
     general_sentiments = classifiers.sentiment_probabilities(encoded)
     arrays = (
@@ -62,7 +68,7 @@ def extract_features(texts: Sequence[str]) -> list[MessageFeatures]:
         letters.sentiment_probabilities(scores, general_sentiments, out_of_scope),
         out_of_scope,
     )
-    rows = zip(*(np.split(array, len(texts)) for array in arrays), strict=True)
+    rows = zip(*(np.split(array, len(texts)) for array in arrays), sentences, strict=True)
     return [
         MessageFeatures(text, stems(text), code, *row) for text, code, row in zip(texts, languages, rows, strict=True)
     ]

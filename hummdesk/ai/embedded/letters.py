@@ -82,35 +82,44 @@ class LetterFeatures:
     cues: Vectors
 
 
-def letter_scores(texts: Sequence[str], encoded: Vectors) -> Vectors:
-    """Return one row per plain text, with the columns CATEGORY, PRIORITY and SENTIMENT."""
+def letter_scores(texts: Sequence[str], encoded: Vectors, sentences: Sequence[Vectors]) -> Vectors:
+    """Return one row per plain text, with the columns CATEGORY, PRIORITY and SENTIMENT.
+
+    `encoded` are the vectors of the texts, `sentences` the result of `encode_sentences`.
+    """
     weights = load_weights()
-    features = letter_features(texts, encoded, mean=weights["mean"], directions=weights["letter_directions"])
+    features = letter_features(texts, encoded, sentences, mean=weights["mean"], directions=weights["letter_directions"])
     examples = LetterFeatures(weights["letter_wholes"], weights["letter_sentences"], weights["letter_cues"])
     scores: Vectors = letter_kernel(features, examples) @ weights["letter_weights"]
     scores += word_features(word_counts(texts), weights["letter_word_rarity"]) @ weights["letter_words"]
     return scores
 
 
-def letter_features(texts: Sequence[str], encoded: Vectors, *, mean: Vectors, directions: Vectors) -> LetterFeatures:
-    """Return the features of plain texts, of which `encoded` are the vectors; sentences are encoded here."""
+def letter_features(
+    texts: Sequence[str], encoded: Vectors, sentences: Sequence[Vectors], *, mean: Vectors, directions: Vectors
+) -> LetterFeatures:
+    """Return the features of plain texts; the arguments are those of `letter_scores`."""
     known = np.array([[len(_UNKNOWN_SCRIPT.findall(text)) * 3 <= len(text)] for text in texts])
     return LetterFeatures(
         normalize(classifiers.centre(encoded, mean) @ directions) * known,
-        normalize(sentence_means(texts, encoded, mean) @ directions) * known,
+        normalize(sentence_means(encoded, sentences, mean) @ directions) * known,
         np.log1p(np.array([_cue_counts(text) for text in texts], dtype=np.float32)),
     )
 
 
-def sentence_means(texts: Sequence[str], encoded: Vectors, mean: Vectors) -> Vectors:
+def encode_sentences(texts: Sequence[str]) -> list[Vectors]:
+    """Return for each plain text one vector per sentence, none for a text of one sentence."""
+    several = [found if len(found) > 1 else [] for found in map(split_sentences, texts)]
+    vectors = encode([sentence for sentences in several for sentence in sentences])
+    return np.split(vectors, np.cumsum([len(sentences) for sentences in several])[:-1])
+
+
+def sentence_means(encoded: Vectors, sentences: Sequence[Vectors], mean: Vectors) -> Vectors:
     """Return the mean of the centred vectors of each text's sentences."""
-    split = [split_sentences(text) for text in texts]
-    several = [number for number, sentences in enumerate(split) if len(sentences) > 1]
     means = classifiers.centre(encoded, mean)
-    if several:
-        vectors = classifiers.centre(encode([one for number in several for one in split[number]]), mean)
-        ends = np.cumsum([len(split[number]) for number in several])[:-1]
-        means[several] = [sentences.mean(axis=0) for sentences in np.split(vectors, ends)]
+    for number, vectors in enumerate(sentences):
+        if len(vectors):
+            means[number] = classifiers.centre(vectors, mean).mean(axis=0)
     return means
 
 

@@ -42,6 +42,7 @@ def test_each_cue_of_the_lexicon_counts_for_its_category() -> None:
     found = letter_features(
         [f"So ({cue})" for cue, _ in cues],
         np.ones((len(cues), WIDTH), dtype=np.float32),
+        [np.empty((0, WIDTH), dtype=np.float32)] * len(cues),
         mean=np.zeros(WIDTH, dtype=np.float32),
         directions=np.eye(WIDTH, dtype=np.float32),
     )
@@ -53,6 +54,7 @@ def test_features_of_text_in_unknown_script_ignore_the_encoder() -> None:
     found = letter_features(
         ["Where is my parcel?", "मेरा पार्सल कहाँ है?"],
         encoded,
+        [np.empty((0, WIDTH), dtype=np.float32)] * 2,
         mean=np.zeros(WIDTH, dtype=np.float32),
         directions=np.eye(WIDTH, dtype=np.float32),
     )
