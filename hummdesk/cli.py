@@ -34,6 +34,7 @@ COMMANDS = {
     "knowledge": "knowledge",
     "canned": "knowledge",
     "category": "category",
+    "tag": "tag",
     "skills": "skills",
     "routing": "routing",
     "account": "account",

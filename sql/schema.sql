@@ -1524,12 +1524,13 @@ CREATE TABLE ai_corrections (
 );
 CREATE INDEX ai_corrections_newest ON ai_corrections (account_id, corrected_at DESC);
 
--- The categories of messages that an account has named itself.
+-- The categories and tags of messages that an account has named itself.
 CREATE TABLE own_categories (
     account_id uuid NOT NULL,
     is_enabled boolean NOT NULL,                                -- false: the built-in categories are used
     categories jsonb NOT NULL,                                  -- [{key, name, description, examples}]
     changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- their version, by which workers cache them
+    tags jsonb NOT NULL DEFAULT '[]',                           -- as categories; without any, the built-in ones are used
     CONSTRAINT own_categories_pkey PRIMARY KEY (account_id),
     CONSTRAINT own_categories_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id),
     CONSTRAINT own_categories_bounded CHECK (
@@ -1537,7 +1538,12 @@ CREATE TABLE own_categories (
         AND jsonb_array_length(categories) <= 30
         AND octet_length(categories::text) <= 1048576
     ),
-    CONSTRAINT own_categories_several CHECK (NOT is_enabled OR jsonb_array_length(categories) >= 2)
+    CONSTRAINT own_categories_several CHECK (NOT is_enabled OR jsonb_array_length(categories) >= 2),
+    CONSTRAINT own_categories_tags_bounded CHECK (
+        jsonb_typeof(tags) = 'array'
+        AND jsonb_array_length(tags) <= 50
+        AND octet_length(tags::text) <= 1048576
+    )
 );
 
 -- Requests to external models with their costs. A run may have several: attempts, and requests repeated in an attempt.

@@ -12,6 +12,7 @@ from hummdesk.core.errors import Unavailable
 from hummdesk.core.models import RunKind
 from hummdesk.storage import corrections as corrected
 from hummdesk.storage import teams
+from hummdesk.storage.categories import Categories
 from hummdesk.storage.runs import ClaimedRun
 from tasks import own_categories, similar_corrections
 from tasks.context import WorkerContext
@@ -40,13 +41,15 @@ class ClassificationHandler(RunHandler):
         nearest = await similar_corrections.nearest(worker, claimed, versions)
 
         async def answer(run: ClaimedRun) -> RunResult:
+            own = categories.get(run.account_id, Categories())
             context = Context(
                 teams=tuple(teams_of.get(run.account_id, ())),
                 online=online.get(run.account_id, frozenset()),
                 skills=skills.get(run.account_id, {}),
                 history=tuple(Turn(sender=earlier.sender, content=earlier.content) for earlier in run.history),
-                corrections=_of_known(nearest.get(run.id, ()), own := categories.get(run.account_id, ())),
-                categories=own,
+                corrections=_of_known(nearest.get(run.id, ()), own.used),
+                categories=own.used,
+                tags=own.tags,
             )
             message = IncomingMessage(content=run.message.content, customer_name=run.message.sender_name)
             answered = await worker.providers.ask(run, lambda provider: provider.classify(message, context))

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol, Self
 from uuid import UUID
 
 from hummdesk.core.assist import Assist
-from hummdesk.core.categories import OwnCategory
+from hummdesk.core.categories import OwnCategory, OwnTag
 
 Priority = Literal["low", "medium", "high", "urgent"]
 Sentiment = Literal["positive", "neutral", "negative"]
@@ -113,6 +113,8 @@ class Context:
     """Corrections of similar messages, the most similar first; only for a classification."""
     categories: tuple[OwnCategory, ...] = ()
     """The account's own categories; none: the built-in ones. Only for a classification."""
+    tags: tuple[OwnTag, ...] = ()
+    """The account's own tags; none: the built-in ones. Only for a classification."""
     profile: Profile = Profile()
     """Only for a draft of an external model."""
 
@@ -193,6 +195,7 @@ class Classification:
     language: str
     """ISO 639 code, or `und` if the language is unknown."""
     tags: tuple[str, ...]
+    """Keys of built-in tags, or of the account's own, at most five."""
     confidence: float
     """0 to 1, of the category."""
     priority_confidence: float

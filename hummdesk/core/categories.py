@@ -1,4 +1,4 @@
-"""Categories of messages: those that are built in, and those that an account names itself."""
+"""Categories and tags of messages: those that are built in, and those that an account names itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,14 +50,24 @@ class Description(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnCategory:
-    """A category that an account has named."""
+class OwnTerm:
+    """A category or tag that an account has named."""
 
     key: str
     name: str
     description: str = ""
     examples: tuple[str, ...] = ()
-    """Messages of this category."""
+    """Messages of this category, or with this tag."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnCategory(OwnTerm):
+    """A category that an account has named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTag(OwnTerm):
+    """A tag that an account has named. A message may have several."""
 
 
 def keys_of(own: Sequence[OwnCategory]) -> tuple[str, ...]:

@@ -32,12 +32,19 @@ def ai_command() -> None:
     metavar="FILE",
     help="Own categories, in the format of `category import`.  [the built-in ones]",
 )
-def classify_command(provider: str | None, categories: Path | None) -> None:
-    """Print category, priority, sentiment and language of each message."""
-    from hummdesk.operator import ai_trial, category
+@click.option(
+    "--tags",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Own tags, in the format of `tag import`.  [the built-in ones]",
+)
+def classify_command(provider: str | None, categories: Path | None, tags: Path | None) -> None:
+    """Print category, priority, sentiment, language and tags of each message."""
+    from hummdesk.operator import ai_trial, category, tag, terms
 
-    own = () if categories is None else category.valid({"enabled": True, "categories": category.read(categories)}).used
-    ai_trial.classify(sys.stdin, sys.stdout, _with_provider(provider), own)
+    own = () if categories is None else category.valid({"enabled": True, "categories": terms.read(categories)}).used
+    own_tags = () if tags is None else tag.valid({"tags": terms.read(tags)})
+    ai_trial.classify(sys.stdin, sys.stdout, _with_provider(provider), own, own_tags)
 
 
 @ai_command.command("draft")

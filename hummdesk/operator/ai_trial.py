@@ -17,7 +17,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from hummdesk.ai.protocol import Article, Context, IncomingMessage, Knowledge, Provider, ProviderError, Turn
 from hummdesk.ai.providers import open_provider
-from hummdesk.core.categories import OwnCategory
+from hummdesk.core.categories import OwnCategory, OwnTag
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 
@@ -42,11 +42,17 @@ class _DraftTrial(_Trial):
     language = fields.String(load_default=None)
 
 
-def classify(source: TextIO, target: TextIO, settings: Settings, own: tuple[OwnCategory, ...] = ()) -> None:
-    """Write the classification of each line of `source`, with its confidence, by own categories if there are any."""
+def classify(
+    source: TextIO,
+    target: TextIO,
+    settings: Settings,
+    categories: tuple[OwnCategory, ...] = (),
+    tags: tuple[OwnTag, ...] = (),
+) -> None:
+    """Write the classification of each line, with its confidence, by own categories and tags if there are any."""
 
     async def answer(provider: Provider, message: IncomingMessage, context: Context) -> dict[str, Any]:
-        classification = await provider.classify(message, replace(context, categories=own))
+        classification = await provider.classify(message, replace(context, categories=categories, tags=tags))
         return classification.wire() | {"confidence": classification.confidence}
 
     asyncio.run(_answer_lines(source, target, settings, _ClassifyTrial(), answer))

@@ -12,6 +12,7 @@ from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
 from hummdesk.operator.options import account_option, home_option, json_option, settings_of
 from hummdesk.operator.records import every, print_record, print_records
+from hummdesk.operator.terms import examples_of
 
 if TYPE_CHECKING:
     from hummdesk.storage.database import Transaction
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 team_argument = click.argument("team", metavar="NAME_OR_ID")
 member_option = click.option("--member", "members", multiple=True, help="E-mail or id of a user.")
 description_option = click.option(
-    "--description", help="What the team handles, in a sentence. The AI suggests it by this."
+    "--description", help="What the team handles, in a sentence. The AI suggests it by this; an empty one removes it."
 )
 example_option = click.option(
     "--example",
@@ -75,10 +76,20 @@ def create_command(home: Path, account: UUID, as_json: bool, name: str, **given:
 @click.option("--remove", "removed", multiple=True, help="E-mail or id of a member who leaves the team.")
 @description_option
 @example_option
+@click.option("--no-examples", "is_without_examples", is_flag=True, help="Remove the examples.")
 @json_option
 @team_argument
-def update_command(home: Path, account: UUID, team: str, as_json: bool, **given: Any) -> None:
+def update_command(
+    home: Path,
+    account: UUID,
+    team: str,
+    as_json: bool,
+    is_without_examples: bool,
+    examples: Sequence[str],
+    **given: Any,
+) -> None:
     """Change what is given of a team."""
+    given |= examples_of(examples, is_without_examples=is_without_examples)
     print_record(asyncio.run(update(settings_of(home, needs_secret=False), account, team, **given)), as_json=as_json)
 
 
@@ -140,7 +151,7 @@ async def create(
     async with operator(settings) as database, database.account(account_id) as tx:
         await accounts.get(tx)
         member_ids = [await user_id_of(tx, member) for member in members]
-        texts = _checked_texts(description, examples)
+        texts = _checked_texts(description, examples or None)
         team, is_new = await teams.create(tx, None, name=checked_name(name), member_ids=member_ids, **texts)
         if not is_new:
             team, _ = await teams.update(tx, None, team.id, member_ids={*team.member_ids, *member_ids}, **texts)
@@ -157,7 +168,7 @@ async def update(
     added: Sequence[str] = (),
     removed: Sequence[str] = (),
     description: str | None = None,
-    examples: Sequence[str] = (),
+    examples: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Raises CommandError for an unknown team or user or an invalid value, Conflict for the name of another team."""
     from hummdesk.operator.user import id_of as user_id_of
@@ -181,14 +192,14 @@ async def update(
         return changed.wire()
 
 
-def _checked_texts(description: str | None, examples: Sequence[str]) -> dict[str, Any]:
+def _checked_texts(description: str | None, examples: Sequence[str] | None) -> dict[str, Any]:
     """Return what is given of both. Raises CommandError."""
     from marshmallow import ValidationError
 
     from hummdesk.contract.resources.teams import TeamUpdate
 
     given: dict[str, Any] = {} if description is None else {"description": description}
-    if examples:
+    if examples is not None:
         given["examples"] = list(examples)
     try:
         return dict(TeamUpdate().load(given)) if given else {}

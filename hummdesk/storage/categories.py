@@ -1,15 +1,15 @@
-"""The categories of messages that accounts have named themselves."""
+"""The categories and tags of messages that accounts have named themselves."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from hummdesk.core.categories import BUILT_IN, OwnCategory, keys_of
+from hummdesk.core.categories import BUILT_IN, OwnCategory, OwnTag, OwnTerm, keys_of
 from hummdesk.core.errors import Invalid
 from hummdesk.core.models import Person
 from hummdesk.storage import accounts, audit
@@ -21,17 +21,21 @@ queries = load("categories")
 
 LANGUAGE = re.compile("[a-z]{2}")
 
+Term = TypeVar("Term", bound=OwnTerm)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Categories:
     is_enabled: bool = False
     """False: the built-in categories are used."""
     own: tuple[OwnCategory, ...] = ()
+    tags: tuple[OwnTag, ...] = ()
+    """Without any, the built-in tags are used."""
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Self:
         """The categories that a valid body of the contract describes."""
-        return cls(is_enabled=body["enabled"], own=_categories(body["categories"]))
+        return cls(is_enabled=body["enabled"], own=_terms(OwnCategory, body["categories"]))
 
     @property
     def used(self) -> tuple[OwnCategory, ...]:
@@ -41,19 +45,27 @@ class Categories:
     def wire(self) -> dict[str, Any]:
         return {"enabled": self.is_enabled, "categories": [_wire(one) for one in self.own]}
 
+    def tags_wire(self) -> dict[str, Any]:
+        return {"tags": [_wire(one) for one in self.tags]}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsedCategories:
-    """The own categories of an account that uses them; `version` changes with them."""
+class VersionedCategories:
+    """The own categories and tags of an account that uses some; `version` changes with them."""
 
     version: datetime
-    own: tuple[OwnCategory, ...]
+    categories: Categories
+
+
+def tags_of(body: Mapping[str, Any]) -> tuple[OwnTag, ...]:
+    """The tags that a valid body of the contract describes."""
+    return _terms(OwnTag, body["tags"])
 
 
 async def get(tx: Transaction) -> Categories:
-    """The categories of the transaction's account."""
+    """The categories and tags of the transaction's account."""
     row = await queries.get(tx)
-    return Categories() if row is None else Categories(is_enabled=row["is_enabled"], own=_categories(row["categories"]))
+    return Categories() if row is None else _stored(row)
 
 
 async def locked(tx: Transaction) -> Categories:
@@ -63,22 +75,34 @@ async def locked(tx: Transaction) -> Categories:
 
 
 async def put(tx: Transaction, actor: Person | None, account_id: UUID, categories: Categories) -> Categories:
-    """Set the categories of the transaction's account; nothing is written if nothing changes. Raises NotFound."""
+    """Set the categories of the transaction's account, not its tags; nothing is written if nothing changes.
+
+    Raises NotFound.
+    """
     old = await locked(tx)
-    fields = changed_fields(old, categories)
+    new = replace(categories, tags=old.tags)
+    fields = changed_fields(old, new)
     if fields:
-        await queries.put(
-            tx, is_enabled=categories.is_enabled, categories=Jsonb([_wire(one) for one in categories.own])
-        )
+        await queries.put(tx, is_enabled=new.is_enabled, categories=Jsonb([_wire(one) for one in new.own]))
         await audit.record(tx, actor, "categories.updated", account_id, {"fields": fields})
-    return categories
+    return new
 
 
-async def enabled(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, UsedCategories]:
-    """The own categories by account, without accounts that use the built-in ones."""
+async def put_tags(tx: Transaction, actor: Person | None, account_id: UUID, tags: tuple[OwnTag, ...]) -> Categories:
+    """Set the tags of the transaction's account; nothing is written if nothing changes. Raises NotFound."""
+    old = await locked(tx)
+    new = replace(old, tags=tags)
+    if new != old:
+        await queries.put_tags(tx, tags=Jsonb([_wire(one) for one in tags]))
+        await audit.record(tx, actor, "tags.updated", account_id, {"fields": ["tags"]})
+    return new
+
+
+async def used(tx: Transaction, account_ids: Iterable[UUID]) -> dict[UUID, VersionedCategories]:
+    """The own categories and tags by account, without accounts that use the built-in ones of both."""
     return {
-        row["account_id"]: UsedCategories(version=row["version"], own=_categories(row["categories"]))
-        async for row in queries.enabled(tx, account_ids=list(account_ids))
+        row["account_id"]: VersionedCategories(version=row["version"], categories=_stored(row))
+        async for row in queries.used(tx, account_ids=list(account_ids))
     }
 
 
@@ -103,17 +127,22 @@ async def require_skills(tx: Transaction, skills: Iterable[str], *, kept: Collec
         raise Invalid(f"{wrong[0][1]!r} is not a skill: give a category of the account or a language", details=details)
 
 
-def _categories(stored: Iterable[Mapping[str, Any]]) -> tuple[OwnCategory, ...]:
+def _stored(row: Mapping[str, Any]) -> Categories:
+    own, tags = _terms(OwnCategory, row["categories"]), _terms(OwnTag, row["tags"])
+    return Categories(is_enabled=row["is_enabled"], own=own, tags=tags)
+
+
+def _terms(kind: type[Term], stored: Iterable[Mapping[str, Any]]) -> tuple[Term, ...]:
     return tuple(
-        OwnCategory(key=one["key"], name=one["name"], description=one["description"], examples=tuple(one["examples"]))
+        kind(key=one["key"], name=one["name"], description=one["description"], examples=tuple(one["examples"]))
         for one in stored
     )
 
 
-def _wire(category: OwnCategory) -> dict[str, Any]:
+def _wire(term: OwnTerm) -> dict[str, Any]:
     return {
-        "key": category.key,
-        "name": category.name,
-        "description": category.description,
-        "examples": list(category.examples),
+        "key": term.key,
+        "name": term.name,
+        "description": term.description,
+        "examples": list(term.examples),
     }

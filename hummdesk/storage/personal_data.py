@@ -485,9 +485,9 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         name="own_categories",
-        holds="categories of messages that the account has named, with examples",
+        holds="categories and tags of messages that the account has named, with examples",
         scope="account",
-        columns=columns("account_id is_enabled categories changed_at"),
+        columns=columns("account_id is_enabled categories changed_at tags"),
     ),
     Table(
         name="queue_moves",

@@ -60,7 +60,7 @@ class ClaimedRun:
     min_confidence: float | None
     """The least confidence of a draft that the account is shown; None for no minimum."""
     categories_version: datetime | None
-    """Changes with the account's own categories; None if the built-in ones are used."""
+    """Changes with the account's own categories and tags; None if the built-in ones of both are used."""
     is_automatic: bool
     """The account lets the AI answer some categories by itself."""
     deadline: float

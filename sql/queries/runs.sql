@@ -110,7 +110,7 @@ CROSS JOIN LATERAL ( -- OFFSET 0: as a join, it would look through the conversat
 ) AS conversations
 LEFT JOIN own_categories
   ON own_categories.account_id = claimed.account_id
- AND own_categories.is_enabled
+ AND (own_categories.is_enabled OR own_categories.tags <> '[]')
 ORDER BY claimed.id;
 
 -- name: settle(results, quiet_seconds)

@@ -1,8 +1,8 @@
-"""Quality on categories that accounts name themselves, and of corrections (see `taxonomies/README.md`)."""
+"""Quality on categories and tags that accounts name themselves, and of corrections (see `taxonomies/README.md`)."""
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +14,7 @@ from hummdesk.ai.embedded.own_categories import team_like
 from hummdesk.ai.embedded.provider import EmbeddedProvider
 from hummdesk.ai.protocol import Classification, Context, Correction, IncomingMessage, Team
 from hummdesk.ai.text import plain
-from hummdesk.core.categories import OwnCategory
+from hummdesk.core.categories import OwnCategory, OwnTag
 from training.evaluation.yardstick import CONFIDENT, Part, Share
 
 FOLDER = Path(__file__).parent
@@ -26,7 +26,17 @@ UNKNOWN = "unknown"
 class Letter:
     trade: str
     category: str
+    tags: frozenset[str]
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taxonomy:
+    """What a trade names itself."""
+
+    categories: tuple[OwnCategory, ...]
+    tags: tuple[OwnTag, ...]
+    letters: list[Letter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,19 @@ class OwnQuality:
 
 
 @dataclass(frozen=True, slots=True)
+class TagQuality:
+    read: Sequence[tuple[Letter, Classification]]
+
+    @property
+    def precision(self) -> Share:
+        return Share.of(tag in letter.tags for letter, found in self.read for tag in found.tags)
+
+    @property
+    def recall(self) -> Share:
+        return Share.of(tag in found.tags for letter, found in self.read for tag in letter.tags)
+
+
+@dataclass(frozen=True, slots=True)
 class CorrectionQuality:
     paraphrases: Share
     """Messages with the meaning of a corrected one that get its category."""
@@ -86,28 +109,41 @@ def _right(read: Sequence[tuple[Letter, Classification]]) -> Share:
     return Share.of(letter.category == classification.category for letter, classification in read)
 
 
-def load_categories(part: Part) -> dict[str, tuple[tuple[OwnCategory, ...], list[Letter]]]:
-    """Return the categories and the letters of each trade."""
+def load_taxonomies(part: Part) -> dict[str, Taxonomy]:
+    """Return what each trade names itself, with its letters."""
     found = {}
     for path in sorted((FOLDER / "taxonomies" / part).glob("*.json")):
         read = json.loads(path.read_text(encoding="utf-8"))
-        own = tuple(OwnCategory(**one | {"examples": tuple(one["examples"])}) for one in read["categories"])
-        letters = [Letter(trade=path.stem, category=one["category"], text=one["text"]) for one in read["letters"]]
-        found[path.stem] = own, letters
+        found[path.stem] = Taxonomy(
+            categories=tuple(OwnCategory(**one | {"examples": tuple(one["examples"])}) for one in read["categories"]),
+            tags=tuple(OwnTag(**one | {"examples": tuple(one["examples"])}) for one in read["tags"]),
+            letters=[
+                Letter(trade=path.stem, category=one["category"], tags=frozenset(one["tags"]), text=one["text"])
+                for one in read["letters"]
+            ],
+        )
     return found
 
 
 def classify(part: Part) -> OwnQuality:
+    return OwnQuality(_read(part, lambda own: Context(categories=own.categories)))
+
+
+def tag(part: Part) -> TagQuality:
+    return TagQuality(_read(part, lambda own: Context(tags=own.tags)))
+
+
+def _read(part: Part, context: Callable[[Taxonomy], Context]) -> list[tuple[Letter, Classification]]:
     provider = EmbeddedProvider()
 
     async def every() -> list[tuple[Letter, Classification]]:
         return [
-            (one, await provider.classify(IncomingMessage(content=one.text), Context(categories=own)))
-            for own, letters in load_categories(part).values()
-            for one in letters
+            (one, await provider.classify(IncomingMessage(content=one.text), context(own)))
+            for own in load_taxonomies(part).values()
+            for one in own.letters
         ]
 
-    return OwnQuality(asyncio.run(every()))
+    return asyncio.run(every())
 
 
 def suggest_teams(part: Part) -> TeamQuality:
@@ -117,7 +153,8 @@ def suggest_teams(part: Part) -> TeamQuality:
 
 def _suggestions(part: Part, *, step: int) -> Suggestions:
     outcomes = []
-    for own, letters in load_categories(part).values():
+    for taxonomy in load_taxonomies(part).values():
+        own = taxonomy.categories
         teams = [
             Team(id=UUID(int=number), name=one.name, description=one.description, examples=one.examples)
             if number % step == 0
@@ -125,7 +162,7 @@ def _suggestions(part: Part, *, step: int) -> Suggestions:
             for number, one in enumerate(own)
         ]
         described = {category.key for category, team in zip(own, teams, strict=True) if team.examples}
-        for letter in letters:
+        for letter in taxonomy.letters:
             found = team_like(embed([plain(letter.text)]), teams)
             is_right = found is not None and own[found.id.int].key == letter.category
             outcomes.append((found is not None, is_right, letter.category in described))

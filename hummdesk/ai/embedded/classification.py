@@ -1,11 +1,11 @@
-"""Classification of a message in its conversation, by the categories of its account."""
+"""Classification of a message in its conversation, by the categories and tags of its account."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from hummdesk.ai import routing
-from hummdesk.ai.embedded import analysis, classifiers, language, own_categories
+from hummdesk.ai.embedded import analysis, classifiers, language, own_categories, own_tags
 from hummdesk.ai.embedded.analysis import MessageFeatures
 from hummdesk.ai.embedded.encoder import Vectors
 from hummdesk.ai.embedded.letters import CATEGORIES
@@ -43,7 +43,7 @@ def classify(message: MessageFeatures, context: Context) -> Classification:
         urgency=analysis.clamp_urgency(urgency, priority),
         sentiment=analysis.sentiment(message),
         language=spoken,
-        tags=analysis.tags(message),
+        tags=own_tags.fitting(message, context.tags) if context.tags else analysis.tags(message),
         confidence=round(confidence, 3),
         priority_confidence=round(priority_confidence, 3),
         suggested_team=team.id if team else None,

@@ -49,9 +49,13 @@ class ClassificationAnswer(_Answer):
     confidence = fields.Float(required=True, validate=Range(0, 1))
 
 
-def classification_answer(keys: Sequence[str]) -> Schema:
-    """Return the schema of a classification by these categories."""
-    return ClassificationAnswer.from_dict({"category": _one_of(tuple(keys))}, name=ClassificationAnswer.__name__)()
+def classification_answer(keys: Sequence[str], tags: Sequence[str] = TAGS) -> Schema:
+    """Return the schema of a classification by these categories and tags."""
+    lists: dict[str, fields.Field[Any]] = {
+        "category": _one_of(tuple(keys)),
+        "tags": fields.List(_one_of(tuple(tags)), required=True),
+    }
+    return ClassificationAnswer.from_dict(lists, name=ClassificationAnswer.__name__)()
 
 
 class SourceAnswer(_Answer):

@@ -16,7 +16,7 @@ from hummdesk.ai.external.assist import assist_input, check_assist
 from hummdesk.ai.external.client import Completion, CompletionRequest, ModelClient, OnText, Role
 from hummdesk.ai.external.draft_release import DraftRelease
 from hummdesk.ai.external.draft_request import DraftRequest
-from hummdesk.ai.external.own_categories import with_categories
+from hummdesk.ai.external.own_categories import with_own_terms
 from hummdesk.ai.external.profiles import with_profile
 from hummdesk.ai.external.request_templates import RequestTemplate, RequestTemplates
 from hummdesk.ai.protocol import (
@@ -83,8 +83,8 @@ class ExternalProvider:
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
         model_input = inputs.classification_input(Redactor(), message, context)
         template = self._templates.classify
-        if context.categories:
-            template = with_categories(template, context.categories)
+        if context.categories or context.tags:
+            template = with_own_terms(template, context.categories, context.tags)
         answer = await self._ask(template, model_input.data)
         team = model_input.teams.get(answer["team"])
         return Classification(

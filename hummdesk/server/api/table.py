@@ -89,6 +89,8 @@ FUNCTIONS: dict[str, Function] = {
         hours.put_hours,
         categories.get_categories,
         categories.put_categories,
+        categories.get_tags,
+        categories.put_tags,
         simulations.start_simulation,
         simulations.list_simulations,
         simulations.get_simulation,

@@ -1,4 +1,4 @@
-"""The names of the account's own categories of messages."""
+"""The names of the account's own categories and tags of messages."""
 
 from hummdesk.server.context import Payload, ServerContext
 from hummdesk.server.sockets import ClientSession
@@ -9,4 +9,5 @@ async def get_categories(context: ServerContext, session: ClientSession, _: Payl
     async with context.database.account(session.authenticated_person.account_id) as tx:
         found = await categories.get(tx)
     names = [{"key": one.key, "name": one.name, "description": one.description} for one in found.own]
-    return {"enabled": found.is_enabled, "categories": names}
+    tags = [{"key": one.key, "name": one.name} for one in found.tags]
+    return {"enabled": found.is_enabled, "categories": names, "tags": tags}

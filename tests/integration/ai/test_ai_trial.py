@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from hummdesk.ai import providers
 from hummdesk.ai.embedded.provider import EmbeddedProvider
@@ -24,6 +25,7 @@ from hummdesk.ai.protocol import (
     Turn,
     show_nothing,
 )
+from hummdesk.cli import main
 from hummdesk.core.assist import Assist
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError
@@ -54,6 +56,22 @@ def test_classify_writes_one_object_per_line() -> None:
     assert set(first) == {"category", "unknown", "priority", "urgency", "sentiment", "language", "tags", "confidence"}
     assert first["category"] == "account_access"
     assert (second["category"], second["language"]) == ("order_shipping", "de")
+
+
+def test_classify_by_own_categories_and_tags_of_files(tmp_path: Path) -> None:
+    categories, tags = tmp_path / "categories.jsonl", tmp_path / "tags.jsonl"
+    repairs, rent = (
+        {"key": "repairs", "name": "Repairs", "examples": ["The tap drips"]},
+        {"key": "rent", "name": "Rent"},
+    )
+    categories.write_text(f"{json.dumps(repairs)}\n{json.dumps(rent)}\n")
+    tags.write_text(json.dumps({"key": "leak", "name": "Leak", "examples": ["Water drips"]}))
+    command = ["ai", "classify", "--categories", str(categories), "--tags", str(tags)]
+    done = CliRunner().invoke(main, command, input="The tap in the bathroom drips\n")
+    found = json.loads(done.stdout)
+    assert (found["category"], found["tags"]) == ("repairs", ["leak"])
+    tags.write_text("leak")
+    assert "not one JSON object a line" in CliRunner().invoke(main, command).stderr
 
 
 def test_classify_with_bad_line_writes_error_and_continues() -> None:

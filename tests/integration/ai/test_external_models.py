@@ -25,7 +25,7 @@ from hummdesk.ai.protocol import (
     Quote,
     Turn,
 )
-from hummdesk.core.categories import OwnCategory
+from hummdesk.core.categories import OwnCategory, OwnTag
 from hummdesk.core.config import Settings
 from tests.integration.ai.fake_api import CLASSIFICATION, DRAFT, USAGE, FakeApi, answer, serve_fake_api
 from tests.integration.ai.recorded_model import BILLING, CONTEXT, MESSAGE, RecordedModel, recorded_model
@@ -190,6 +190,25 @@ async def test_own_categories_are_in_the_prompt_and_the_schema(api: FakeApi, mod
     blocks = api.requests[0]["system"] if api.protocol == "anthropic" else []
     assert all(block["cache_control"] == {"type": "ephemeral"} for block in blocks)
     assert model.calls[0].prompt == load_prompt("classify").label
+
+
+async def test_own_tags_are_in_the_prompt_and_the_schema(api: FakeApi, model: RecordedModel) -> None:
+    tags = (OwnTag(key="leak", name="Leak", description="Ask jo@home.example", examples=("It drips",)),)
+    api.respond_with(*(answer(CLASSIFICATION | {"tags": one}) for one in (["leak", "leak"], ["leak"], ["refund"])))
+    context = replace(CONTEXT, tags=tags)
+    assert (await model.provider.classify(MESSAGE, context)).tags == ("leak",)
+    own = (OwnCategory(key="billing", name="Billing"), OwnCategory(key="rent", name="Rent"))
+    assert (await model.provider.classify(MESSAGE, replace(context, categories=own))).tags == ("leak",)
+    with pytest.raises(ProviderError):
+        await model.provider.classify(MESSAGE, context)
+    with_built_in, with_own = (api.system_text(number) for number in (0, 1))
+    described = '{"key":"leak","name":"Leak","description":"Ask [EMAIL_1]","examples":["It drips"]}'
+    assert with_built_in.startswith(load_prompt("classify").text.strip()), "the built-in categories stay"
+    assert with_built_in.endswith(described)
+    assert with_own.endswith(described)
+    assert "account_access" not in with_own
+    assert "## Categories" in with_own
+    assert [api.schema(number)["properties"]["tags"]["items"]["enum"] for number in (0, 1)] == [["leak"], ["leak"]]
 
 
 async def test_unsure_answer_is_unknown(api: FakeApi, model: RecordedModel) -> None:

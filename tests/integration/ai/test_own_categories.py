@@ -1,4 +1,4 @@
-"""Classification by categories that an account has named itself, with its corrections."""
+"""Classification by categories and tags that an account has named itself, with its corrections."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -6,13 +6,14 @@ from uuid import UUID
 import pytest
 
 from hummdesk.ai.embedded import own_categories as fitted
+from hummdesk.ai.embedded import own_tags
 from hummdesk.ai.protocol import Context, Correction, IncomingMessage, Provider, Team, Turn
-from hummdesk.core.categories import OwnCategory
+from hummdesk.core.categories import OwnCategory, OwnTag
 from tests.integration.ai.conftest import CONTEXT
 from training.evaluation import own_categories
 
-TRADES = own_categories.load_categories("development")
-HOUSING = Context(categories=TRADES["housing"][0], teams=CONTEXT.teams)
+TRADES = own_categories.load_taxonomies("development")
+HOUSING = Context(categories=TRADES["housing"].categories, teams=CONTEXT.teams)
 
 
 def test_letters_get_categories_learned_from_five_examples() -> None:
@@ -22,6 +23,31 @@ def test_letters_get_categories_learned_from_five_examples() -> None:
     assert found.right_if_confident.value >= 0.9
     assert found.unknown_though_known.value <= 0.05
     assert found.unknown_recall.value >= 0.4
+
+
+def test_letters_get_tags_learned_from_a_few_examples() -> None:
+    found = own_categories.tag("development")
+    assert found.precision.value >= 0.7
+    assert found.recall.value >= 0.6
+
+
+async def test_own_tags_replace_the_built_in_ones(embedded: Provider) -> None:
+    text = "Water has been dripping from the kitchen ceiling since last night. We have a small baby at home."
+    own = (
+        OwnTag(key="leak", name="Leak", examples=("Water drips through the ceiling", "A pipe has burst")),
+        OwnTag(key="pets", name="Pets", description="Dogs and cats", examples=("The dog barks",)),
+        OwnTag(key="children", name="Children", examples=("We have a baby",)),
+    )
+    found = await embedded.classify(IncomingMessage(content=text), replace(HOUSING, tags=own))
+    assert (found.category, set(found.tags)) == ("repairs", {"leak", "children"})
+    message = IncomingMessage(content="Please cancel my order and refund me")
+    assert (await embedded.classify(message, CONTEXT)).tags
+    assert (await embedded.classify(message, replace(CONTEXT, tags=own))).tags == ()
+    same = tuple(OwnTag(key=f"leak{number}", name="Leak", examples=(text,)) for number in range(7))
+    found = await embedded.classify(IncomingMessage(content=text), replace(CONTEXT, tags=same))
+    assert len(set(found.tags)) == 5
+    for nothing in ("", "???", "🤷"):
+        assert (await embedded.classify(IncomingMessage(content=nothing), replace(CONTEXT, tags=same))).tags == ()
 
 
 def test_paraphrases_of_corrected_messages_follow_the_corrections() -> None:
@@ -87,6 +113,8 @@ async def test_short_message_has_the_language_of_its_conversation(embedded: Prov
     assert (await embedded.classify(switched, Context(history=history))).language == "en"
 
 
-def test_categories_are_fitted_once() -> None:
+def test_categories_and_tags_are_fitted_once() -> None:
+    tags = (OwnTag(key="leak", name="Leak"), OwnTag(key="pets", name="Pets", examples=("My dog",)))
+    assert own_tags.fit(tags) is own_tags.fit(tuple(replace(one) for one in tags))
     own = (OwnCategory(key="repairs", name="Repairs"), OwnCategory(key="rent", name="Rent", examples=("Too high",)))
     assert fitted.fit(own) is fitted.fit(tuple(replace(one) for one in own))

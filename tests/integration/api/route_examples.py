@@ -60,6 +60,7 @@ BODIES: dict[str, Body] = {
             {"key": "rent", "name": "Rent", "description": "Rent and deposit"},
         ],
     },
+    "put_tags": lambda _: {"tags": [{"key": "leak", "name": "Leak", "examples": ["Water runs down"]}]},
     "put_automatic_answers": lambda _: {"enabled": True, "categories": []},
     "start_simulation": lambda _: {"since": "2026-01-01T00:00:00Z", "maxConversations": 1},
     "create_conversation": lambda ids: {"contactId": ids["contacts"], "content": "Hello"},

@@ -1,4 +1,4 @@
-"""Own categories of messages over REST, by command, and in corrections and skills."""
+"""Own categories and tags of messages over REST, by command, and in corrections and skills."""
 
 import asyncio
 import json
@@ -15,6 +15,9 @@ from tests.integration.server.accounts import Account
 REPAIRS = {"key": "repairs", "name": "Repairs", "description": "Broken things", "examples": ["The tap drips"]}
 RENT = {"key": "rent", "name": "Rent", "description": "", "examples": []}
 OWN: dict[str, Any] = {"enabled": True, "categories": [REPAIRS, RENT]}
+LEAK = {"key": "leak", "name": "Leak", "description": "Water where it must not be", "examples": ["Water runs down"]}
+PETS = {"key": "pets", "name": "Pets", "description": "", "examples": []}
+TAGS: dict[str, Any] = {"tags": [LEAK, PETS]}
 
 
 async def test_categories_are_set_under_their_etag_and_logged_without_texts(admin: RestClient) -> None:
@@ -46,6 +49,34 @@ async def test_categories_are_changed_by_admins_of_the_account_only(
     assert await foreigner.do("get_categories") == {"enabled": False, "categories": []}
 
 
+async def test_tags_are_set_under_their_etag_beside_the_categories(admin: RestClient) -> None:
+    found = await admin.call("get_tags")
+    assert found.body == {"tags": []}
+    match = {"If-Match": found.headers["ETag"]}
+    put = await admin.call("put_tags", TAGS, headers=match)
+    assert put.body == TAGS == await admin.do("get_tags")
+    await admin.refused("put_tags", {"tags": []}, headers=match, status=412)
+    await admin.do("put_categories", OWN)
+    assert await admin.do("put_tags", TAGS, headers={"If-Match": put.headers["ETag"]}) == TAGS
+    assert await admin.do("get_categories") == OWN
+    entries = (await admin.do("list_audit_entries"))["entries"]
+    logged = [(entry["action"], entry["details"]) for entry in entries if entry["action"].endswith("s.updated")]
+    assert logged == [("categories.updated", {"fields": ["is_enabled", "own"]}), ("tags.updated", {"fields": ["tags"]})]
+
+
+async def test_tags_are_changed_by_admins_of_the_account_only(
+    admin: RestClient, account: Account, foreigner: RestClient
+) -> None:
+    await admin.do("put_tags", TAGS)
+    viewer = RestClient(admin.session, account.token("viewer"))
+    assert await viewer.do("get_tags") == TAGS
+    await viewer.refused("put_tags", TAGS, status=403)
+    names = (await (await account.connect("viewer")).do("get_categories"))["tags"]
+    assert names == [{name: one[name] for name in ("key", "name")} for one in (LEAK, PETS)]
+    await RestClient(admin.session, account.token("customer")).refused("get_tags", status=403)
+    assert await foreigner.do("get_tags") == {"tags": []}
+
+
 async def test_correction_names_a_category_of_the_account(admin: RestClient, account: Account) -> None:
     customer, agent = await account.connect("customer"), await account.connect("agent")
     conversation = str(account.conversation)
@@ -75,7 +106,7 @@ async def test_skill_names_a_category_of_the_account(admin: RestClient, account:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["category", *arguments], prog_name="hummdesk")
+    return CliRunner().invoke(main, arguments, prog_name="hummdesk")
 
 
 async def test_categories_are_managed_by_command(
@@ -86,7 +117,7 @@ async def test_categories_are_managed_by_command(
     monkeypatch.chdir(tmp_path)
 
     async def command(name: str, *arguments: str) -> Result:
-        return await asyncio.to_thread(run, name, "--account", str(account.id), *arguments)
+        return await asyncio.to_thread(run, "category", name, "--account", str(account.id), *arguments)
 
     example = ("--description", "Broken things", "--example", "The tap drips")
     assert (await command("set", "repairs", "--name", "Repairs", *example)).stdout == "1 own categories, not in use\n"
@@ -106,3 +137,29 @@ async def test_categories_are_managed_by_command(
     assert (await command("import", "own.jsonl")).exit_code == 2
     assert (await command("disable")).stdout == "2 own categories, not in use\n"
     assert (await admin.do("get_categories"))["enabled"] is False
+
+
+async def test_tags_are_managed_by_command(
+    admin: RestClient, account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", account.settings.postgres)
+    monkeypatch.setenv("REDIS_URL", account.settings.redis)
+    monkeypatch.chdir(tmp_path)
+
+    async def command(name: str, *arguments: str) -> Result:
+        return await asyncio.to_thread(run, "tag", name, "--account", str(account.id), *arguments)
+
+    example = ("--description", "Water where it must not be", "--example", "Water runs down")
+    assert (await command("set", "leak", "--name", "Leak", *example)).stdout == "1 own tags, in use\n"
+    await command("set", "pets", "--name", "Pets", "--description", "Dogs", "--example", "My dog")
+    both = await command("set", "pets", "--example", "My cat", "--no-examples")
+    assert (both.exit_code, "exclude each other" in both.stderr) == (2, True)
+    await command("set", "pets", "--description", "", "--no-examples")
+    assert await admin.do("get_tags") == TAGS
+    listed = (await command("list", "--json")).stdout
+    assert [json.loads(line) for line in listed.splitlines()] == [LEAK, PETS]
+    (tmp_path / "own.jsonl").write_text(json.dumps(PETS))
+    assert (await command("import", "own.jsonl")).stdout == "1 own tags, in use\n"
+    (tmp_path / "own.jsonl").write_text(json.dumps(PETS | {"key": "P"}))
+    assert "the tags are not valid" in (await command("import", "own.jsonl")).stderr
+    assert (await command("remove", "pets")).stdout == "0 own tags, the built-in ones are used\n"

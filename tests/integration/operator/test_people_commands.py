@@ -138,6 +138,8 @@ def test_team_commands_set_description_and_examples(account: str) -> None:
     assert changed == made | {"examples": ["One", "Two"]}
     again = ask("team", "create", "--account", account, "Money", "--description", "Payments")
     assert again == changed | {"description": "Payments"}
+    cleared = ask("team", "update", "--account", account, "Money", "--description", "", "--no-examples")
+    assert cleared == made | {"description": "", "examples": []}
     assert "texts of the team are not valid" in refusal(
         "team", "update", "Money", "--account", account, "--description", "x" * 301
     )

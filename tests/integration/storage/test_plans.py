@@ -599,7 +599,8 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("queue_positions.prune", {"limit": 500}, 1_000),
     ("hours.get", {}, 1),
     ("categories.get", {}, 1),
-    ("categories.enabled", {"account_ids": [ACCOUNT]}, 1),
+    ("categories.put_tags", {"tags": Jsonb([])}, 1),
+    ("categories.used", {"account_ids": [ACCOUNT]}, 1),
     ("hours.now", {}, 0),
     ("hours.due", {"at": None, "limit": 100}, 1),
     ("hours.schedule", {"account_id": ACCOUNT, "due": datetime.now(UTC), "changes_at": None}, 1),
@@ -806,7 +807,7 @@ MODES = ("force_custom_plan", "force_generic_plan")
 ROLES = {
     "runs": "worker",
     "run_dispatch": "relay",
-    "categories.enabled": "worker",
+    "categories.used": "worker",
     "outbox.overdue": "relay",
     "outbox.backlog": "relay",
     "outbox.remove": "writer",

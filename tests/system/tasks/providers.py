@@ -52,7 +52,7 @@ class Scripted:
             near = [one for one in context.corrections if one.similarity > 0.7]
             return replace(found, tags=tuple(str(word) for one in near[:1] for word in (one.category, one.priority)))
         if "heed categories" in message.content:
-            return replace(found, tags=tuple(one.key for one in context.categories))
+            return replace(found, tags=tuple(one.key for one in (*context.categories, *context.tags)))
         return found
 
     async def draft(

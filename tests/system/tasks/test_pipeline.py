@@ -8,7 +8,7 @@ import pytest
 from celery import Celery
 
 from hummdesk.core.broker import QUEUES, configuration
-from hummdesk.core.categories import BUILT_IN, OwnCategory
+from hummdesk.core.categories import BUILT_IN, OwnCategory, OwnTag
 from hummdesk.core.models import Message
 from hummdesk.storage import accounts, categories, corrections, moves
 from tests.system.tasks.conftest import EVENT_SECONDS, Pipeline
@@ -199,7 +199,7 @@ async def test_correction_is_given_to_the_provider_for_similar_messages(running:
     assert found["classification"]["tags"] == []
 
 
-async def test_own_categories_of_the_account_are_used_from_the_next_message_on(running: Pipeline) -> None:
+async def test_own_categories_and_tags_of_the_account_are_used_from_the_next_message_on(running: Pipeline) -> None:
     account_id = running.customer.account_id
     own = tuple(
         OwnCategory(key=name, name=name.title(), examples=(f"A question about {name}",)) for name in ("llamas", "skis")
@@ -222,6 +222,10 @@ async def test_own_categories_of_the_account_are_used_from_the_next_message_on(r
     await change(is_enabled=False, own=own)
     category, tags = await found()
     assert (category in BUILT_IN, tags) == (True, [])
+    async with running.database.account(account_id) as tx:
+        await categories.put_tags(tx, None, account_id, (OwnTag(key="birds", name="Birds"),))
+    category, tags = await found()
+    assert (category in BUILT_IN, tags) == (True, ["birds"]), "tags alone"
 
 
 async def test_reply_of_an_agent_becomes_a_draft_for_other_customers(running: Pipeline) -> None:

@@ -1,10 +1,17 @@
-"""Limits of an account's own categories."""
+"""Limits of an account's own categories and tags."""
 
 from typing import Any
 
 import pytest
 
-from hummdesk.contract.resources.categories import MAX_ALL_EXAMPLES, MAX_CATEGORIES, MAX_EXAMPLES, NewCategories
+from hummdesk.contract.resources.categories import (
+    MAX_ALL_EXAMPLES,
+    MAX_CATEGORIES,
+    MAX_EXAMPLES,
+    MAX_TAGS,
+    NewCategories,
+    NewTags,
+)
 
 RENT: dict[str, Any] = {"key": "rent", "name": "Rent"}
 REPAIRS: dict[str, Any] = {"key": "repairs", "name": "Repairs", "examples": ["The tap drips"]}
@@ -51,3 +58,16 @@ def test_too_few_too_many_or_too_long_categories_are_refused() -> None:
     enough = MAX_ALL_EXAMPLES // MAX_EXAMPLES
     assert faults(*many[:enough]) == {}
     assert faults(*many, RENT)
+
+
+def test_tags_may_be_one_or_none_and_general() -> None:
+    assert NewTags().validate({"tags": []}) == NewTags().validate({"tags": [RENT | {"key": "general"}]}) == {}
+
+
+def test_repeated_or_too_many_tags_are_refused() -> None:
+    assert NewTags().validate({"tags": [RENT, RENT | {"key": "lease"}]})
+    many = [{"key": f"key{n}", "name": f"Name {n}"} for n in range(MAX_TAGS + 1)]
+    assert NewTags().validate({"tags": many[:-1]}) == {}
+    assert NewTags().validate({"tags": many})
+    long = [{"key": f"key{n}", "name": f"Name {n}", "examples": ["x"] * 10} for n in range(MAX_ALL_EXAMPLES // 10 + 1)]
+    assert "examples" in str(NewTags().validate({"tags": long}))

@@ -840,10 +840,16 @@ export interface CategoryName {
   description: string;
 }
 
-/** The account's own categories in their order. If there are none, or not `enabled`, the built-in ones are used. */
+export interface TagName {
+  key: string;
+  name: string;
+}
+
+/** The account's own categories and tags in their order. If there are no categories, or not `enabled`, the built-in ones are used; without `tags` their built-in ones. */
 export interface CategoryNames {
   enabled: boolean;
   categories: Array<CategoryName>;
+  tags: Array<TagName>;
 }
 
 /** An agent who was present, when it was the turn of the conversation. `assigned` counts open conversations, urgent ones twice; at `capacity` an agent is `full`. `absent`: away or busy. `just_returned`: the conversation was taken from the agent. `free`: another one was preferred. */

@@ -23,7 +23,7 @@ type BuiltIn = (typeof BUILT_IN)[number];
 export const GENERAL: BuiltIn = "general";
 
 // Without own categories, and before they are loaded.
-export const DEFAULT: CategoryNames = { enabled: false, categories: [] };
+export const DEFAULT: CategoryNames = { enabled: false, categories: [], tags: [] };
 
 // Those that a message may have now.
 export function keysOf({ enabled, categories }: CategoryNames): string[] {

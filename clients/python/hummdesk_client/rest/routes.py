@@ -633,6 +633,34 @@ class NewCategories(TypedDict):
     categories: list[NewCategory]
 
 
+class AccountTag(TypedDict):
+    key: str
+    name: str
+    description: str
+    examples: list[str]
+
+
+class AccountTags(TypedDict):
+    """The account's own tags; without any, the built-in ones are used."""
+
+    tags: list[AccountTag]
+
+
+class NewTag(TypedDict):
+    """A tag; its `key` is what events name. Examples are messages with this tag."""
+
+    key: str
+    name: str
+    description: NotRequired[str]
+    examples: NotRequired[list[str]]
+
+
+class NewTags(TypedDict):
+    """The account's own tags as a whole. If there are any, they replace the built-in ones. Keys and names are unique."""
+
+    tags: list[NewTag]
+
+
 class NewSimulation(TypedDict):
     """Of the conversations that were closed last, and not before `since`. Without `provider`, that of the account. It ends when its requests to an external model have cost `maxDollars`; they count towards the daily budget."""
 
@@ -1776,6 +1804,16 @@ class Routes(ABC):
     async def put_categories(self, body: NewCategories, **options: Unpack[CallOptions]) -> AccountCategories:
         """Set the account's own categories of messages. The AI learns them from their examples at once."""
         found: AccountCategories = await self._call("PUT", "/settings/categories", options, body=body)
+        return found
+
+    async def get_tags(self, **options: Unpack[CallOptions]) -> AccountTags:
+        """Show the tags of messages that the account has named itself."""
+        found: AccountTags = await self._call("GET", "/settings/tags", options)
+        return found
+
+    async def put_tags(self, body: NewTags, **options: Unpack[CallOptions]) -> AccountTags:
+        """Set the account's own tags of messages. The AI learns them from their examples at once."""
+        found: AccountTags = await self._call("PUT", "/settings/tags", options, body=body)
         return found
 
     async def start_simulation(self, body: NewSimulation, **options: Unpack[CallOptions]) -> Simulation:

@@ -917,11 +917,17 @@ class CategoryName(TypedDict):
     description: str
 
 
+class TagName(TypedDict):
+    key: str
+    name: str
+
+
 class CategoryNames(TypedDict):
-    """The account's own categories in their order. If there are none, or not `enabled`, the built-in ones are used."""
+    """The account's own categories and tags in their order. If there are no categories, or not `enabled`, the built-in ones are used; without `tags` their built-in ones."""
 
     enabled: bool
     categories: list[CategoryName]
+    tags: list[TagName]
 
 
 class DecisionCandidate(TypedDict):

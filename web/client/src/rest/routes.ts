@@ -586,6 +586,31 @@ export interface NewCategories {
   categories: Array<NewCategory>;
 }
 
+export interface AccountTag {
+  key: string;
+  name: string;
+  description: string;
+  examples: Array<string>;
+}
+
+/** The account's own tags; without any, the built-in ones are used. */
+export interface AccountTags {
+  tags: Array<AccountTag>;
+}
+
+/** A tag; its `key` is what events name. Examples are messages with this tag. */
+export interface NewTag {
+  key: string;
+  name: string;
+  description?: string;
+  examples?: Array<string>;
+}
+
+/** The account's own tags as a whole. If there are any, they replace the built-in ones. Keys and names are unique. */
+export interface NewTags {
+  tags: Array<NewTag>;
+}
+
 /** Of the conversations that were closed last, and not before `since`. Without `provider`, that of the account. It ends when its requests to an external model have cost `maxDollars`; they count towards the daily budget. */
 export interface NewSimulation {
   since: string;
@@ -1675,6 +1700,16 @@ export abstract class Routes {
   /** Set the account's own categories of messages. The AI learns them from their examples at once. */
   putCategories(body: NewCategories, options?: CallOptions): Promise<AccountCategories> {
     return this.call("PUT", path`/settings/categories`, { body, ...options });
+  }
+
+  /** Show the tags of messages that the account has named itself. */
+  getTags(options?: CallOptions): Promise<AccountTags> {
+    return this.call("GET", path`/settings/tags`, options);
+  }
+
+  /** Set the account's own tags of messages. The AI learns them from their examples at once. */
+  putTags(body: NewTags, options?: CallOptions): Promise<AccountTags> {
+    return this.call("PUT", path`/settings/tags`, { body, ...options });
   }
 
   /** Start drafting answers of closed conversations, to compare them with those of agents. */
