@@ -327,7 +327,7 @@ async def test_signing_key_is_shown_once_and_account_keeps_its_retention(
     await check(admin, screenshots, "account")
 
 
-async def test_own_categories_are_added_used_and_offered_as_skills(
+async def test_own_categories_and_tags_are_added_used_and_removed(
     open_console: Open, account: DemoAccount, screenshots: Path
 ) -> None:
     admin = await open_settings(open_console, account, "categories")
@@ -346,6 +346,22 @@ async def test_own_categories_are_added_used_and_offered_as_skills(
     await admin.page.get_by_role("textbox", name="Name").fill("Rent and deposit")
     await admin.page.get_by_role("button", name="Save").click()
     await expect(admin.page.get_by_role("heading", name="Rent and deposit")).to_be_visible()
+    await admin.page.get_by_role("link", name="Back").click()
+    await admin.page.get_by_role("link", name="Add tag").click()
+    await admin.page.get_by_role("textbox", name="Name").fill("Water damage")
+    await admin.page.get_by_role("textbox", name="Key").fill("water")
+    await admin.page.get_by_role("textbox", name="Examples").fill("The tap drips\nWater runs down the wall")
+    await admin.page.get_by_role("button", name="Add tag").click()
+    await expect(row(admin, "Water damage")).to_contain_text("2 examples")
+    await check(admin, screenshots, "tags")
+    _, conversation = await account.start_conversation("Kitchen", "Water runs down the wall")
+    await admin.page.goto(f"{account.url}/c/{conversation}")
+    await expect(admin.classification).to_contain_text("#Water damage")
+    await admin.page.goto(f"{account.url}/settings/categories/tags/water")
+    await admin.page.get_by_role("button", name="Delete").click()
+    await admin.page.get_by_role("group").get_by_role("button", name="Delete").click()
+    await expect(admin.page.get_by_text("The built-in tags are in use")).to_be_visible()
+    await expect(row(admin, "Rent and deposit")).to_be_visible()
     await admin.page.goto(f"{account.url}/settings/people/new")
     await expect(admin.page.get_by_role("checkbox", name="Rent and deposit")).to_be_visible()
     await expect(admin.page.get_by_role("checkbox", name="Billing")).to_have_count(0)

@@ -2,7 +2,7 @@
 
 import { languageName, list, t } from "@hummdesk/texts";
 import { useEffect } from "preact/hooks";
-import { categoryName, keysOf } from "./categories";
+import { categoryName, keysOf, tagName } from "./categories";
 import { Icon } from "./components/icon";
 import { Menu } from "./components/menu";
 import { Drafting } from "./drafting";
@@ -71,9 +71,9 @@ export function ClassificationChips({ thread }: { thread: Thread }) {
       </Menu>
       <span class={`chip-text sentiment-${sentiment}`}>{t(`console.ai.sentiment.${sentiment}`)}</span>
       <span class="chip-text">{language === "und" ? t("console.ai.unknownLanguage") : languageName(language)}</span>
-      {tags.slice(0, 4).map((tag) => (
+      {tags.map((tag) => (
         <span class="chip-text" key={tag}>
-          #{tag}
+          #{tagName(store.categories, tag)}
         </span>
       ))}
     </fieldset>

@@ -1,4 +1,4 @@
-// The categories of messages: the built-in ones, or those that the account has named itself.
+// The categories and tags of messages: the built-in ones, or those that the account has named itself.
 
 import type { CategoryNames } from "@hummdesk/client";
 import { t } from "@hummdesk/texts";
@@ -39,6 +39,11 @@ export function knownName({ categories }: CategoryNames, key: string): string | 
   const own = categories.find((one) => one.key === key);
   if (own) return own.name;
   return isBuiltIn(key) ? t(`common.category.${key}`) : undefined;
+}
+
+// Built-in tags, and those that do not exist any more, have no name.
+export function tagName({ tags }: CategoryNames, key: string): string {
+  return tags.find((one) => one.key === key)?.name ?? key;
 }
 
 function isBuiltIn(key: string): key is BuiltIn {

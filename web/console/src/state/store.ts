@@ -211,7 +211,8 @@ export class Store implements LiveState {
       const { agents } = await this.client.request("get_presence");
       this.agents = new Map(agents.map((agent) => [agent.agentId, agent]));
       this.teams = (await this.client.request("get_teams")).teams;
-      this.categories = await this.client.request("get_categories");
+      // A server of an older version answers without tags.
+      this.categories = { ...DEFAULT, ...(await this.client.request("get_categories")) };
       await this.inbox.load();
       await this.ownUnread.load(this.inbox.counts?.mine ?? 0);
     });
