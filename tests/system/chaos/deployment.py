@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from hummdesk.core.config import Settings
 from hummdesk.dev import postgres, redis
 from hummdesk.dev.process import Process, Service
-from tests import database_template
+from tests import database_template, superuser
 from tests.conftest import UNLIMITED, make_reachable_directory
 from tests.forked_process import fork
 from tests.integration.server.accounts import Account
@@ -205,6 +205,7 @@ async def deploy(
         ports = tuple(redis.free_port(0) for _ in range(web_processes))
         made = Deployment(folder, settings, cluster, server, ports, forks)
         stack.push_async_callback(_stop, made)
+        stack.push_async_callback(superuser.close, settings.postgres)
         await made.start_servers()
         if WEB in starts:
             await made.start_web()

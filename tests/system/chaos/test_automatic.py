@@ -15,7 +15,6 @@ import psutil
 import pytest
 
 from hummdesk.core.ids import new_id
-from tests import superuser
 from tests.integration.server.accounts import Account
 from tests.running_time import running_seconds
 from tests.system.chaos.client import Client
@@ -162,7 +161,6 @@ async def deployment() -> AsyncIterator[Deployment]:
     ) as made:
         await made.start_workers(WORKERS)
         yield made
-        await superuser.close(made.settings.postgres)
 
 
 async def test_automatic_answer_never_follows_a_person_in_races(deployment: Deployment) -> None:
