@@ -19,7 +19,10 @@ class PhraseScorer:
         self._weights: dict[tuple[str, ...], dict[str, float]] = {}
         for phrase, label, weight in phrases:
             self._weights.setdefault(tuple(stems(phrase)), {})[label] = weight
-        self._longest = max(len(phrase) for phrase in self._weights)
+        self._by_first: dict[str, list[tuple[str, ...]]] = {}
+        """The phrases by their first stem, the longest ones first."""
+        for stemmed in sorted(filter(None, self._weights), key=len, reverse=True):
+            self._by_first.setdefault(stemmed[0], []).append(stemmed)
 
     def score(self, text: list[str]) -> dict[str, float]:
         """Return the sum of weights for each label that has a phrase in the text, given as stems."""
@@ -39,9 +42,8 @@ class PhraseScorer:
         return matches - {()}
 
     def _longest_at(self, text: list[str], position: int) -> tuple[str, ...]:
-        for length in range(min(self._longest, len(text) - position), 0, -1):
-            phrase = tuple(text[position : position + length])
-            if phrase in self._weights:
+        for phrase in self._by_first.get(text[position], ()):
+            if tuple(text[position : position + len(phrase)]) == phrase:
                 return phrase
         return ()
 

@@ -15,6 +15,7 @@ from hummdesk.ai.embedded.encoder import Vectors, encode
 from hummdesk.ai.lexicon import LEXICON, phrases, weighted_phrases
 from hummdesk.ai.protocol import Priority, Sentiment
 from hummdesk.ai.text import stems
+from hummdesk.core.categories import GENERAL
 
 PRIORITY_URGENCY = (1.0, 4.0, 7.0, 9.5)
 """Urgency that stands for each priority, in the order of `classifiers.PRIORITIES`."""
@@ -25,6 +26,8 @@ PRESSING = 0.34
 URGENT = 0.5
 """Least probability of `urgent`."""
 MAX_TAGS = 5
+SUSPICIOUS = 0.5
+"""Probability of the topic `out` from which a text may be out of scope for a help desk."""
 
 _URGENCY_PHRASES = weighted_phrases({"urgency": LEXICON["urgency"]})
 _TAG_PHRASES = phrases(LEXICON["tags"])
@@ -47,6 +50,8 @@ class MessageFeatures:
     sentiments: Vectors
     out_of_scope: Vectors
     """Probability of the topic `out`."""
+    scope: Vectors
+    """Probability of being in scope for a help desk; 1 unless the topic is `out` or the category `general`."""
     sentences: Vectors
     """One row per sentence, as `encoded`; none if there is only one sentence."""
 
@@ -60,18 +65,29 @@ def extract_features(texts: Sequence[str]) -> list[MessageFeatures]:
     scores = letters.letter_scores(texts, encoded, sentences)
     out_of_scope = classifiers.topic_probabilities(embeddings)[:, classifiers.TOPICS.index("out")]
     general_sentiments = classifiers.sentiment_probabilities(encoded)
+    categories = letters.category_probabilities(scores)
     arrays = (
         encoded,
         embeddings,
-        letters.category_probabilities(scores),
+        categories,
         letters.priority_probabilities(scores),
         letters.sentiment_probabilities(scores, general_sentiments, out_of_scope),
         out_of_scope,
+        _scopes(encoded, categories, out_of_scope),
     )
     rows = zip(*(np.split(array, len(texts)) for array in arrays), sentences, strict=True)
     return [
         MessageFeatures(text, stems(text), code, *row) for text, code, row in zip(texts, languages, rows, strict=True)
     ]
+
+
+def _scopes(encoded: Vectors, categories: Vectors, out_of_scope: Vectors) -> Vectors:
+    """Compute the scope only where it may count: it takes as long as the rest of a category."""
+    scopes = np.ones(len(encoded), dtype=np.float32)
+    doubtful = (categories.argmax(axis=1) == letters.CATEGORIES.index(GENERAL)) | (out_of_scope >= SUSPICIOUS)
+    if doubtful.any():
+        scopes[doubtful] = classifiers.scope_probability(encoded[doubtful])
+    return scopes
 
 
 def sentiment(message: MessageFeatures) -> Sentiment:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from hummdesk.ai import routing
-from hummdesk.ai.embedded import analysis, classifiers, language, own_categories, own_tags
-from hummdesk.ai.embedded.analysis import MessageFeatures
+from hummdesk.ai.embedded import analysis, language, own_categories, own_tags
+from hummdesk.ai.embedded.analysis import SUSPICIOUS, MessageFeatures
 from hummdesk.ai.embedded.encoder import Vectors
 from hummdesk.ai.embedded.letters import CATEGORIES
 from hummdesk.ai.embedded.neighbours import corrected_category, corrected_priority
@@ -19,8 +19,6 @@ OUT_OF_SCOPE = 0.2
 OUT_OF_SCOPE_OF_OWN = 0.1
 UNSURE = 0.5
 """Own categories may be about anything: the scope counts only for a text that is not clearly of one of them."""
-SUSPICIOUS = 0.5
-"""Probability of the topic `out` from which the scope is computed; it takes longer than the rest of a category."""
 LANGUAGE_LETTERS = 40
 """Letters of a message whose language does not depend on the messages before it."""
 
@@ -78,7 +76,7 @@ def _probabilities(message: MessageFeatures, context: Context) -> tuple[tuple[st
 
 def _scope(message: MessageFeatures, threshold: float) -> float:
     """Return the probability of being in scope if it is below the threshold, else 1."""
-    scope = float(classifiers.scope_probability(message.encoded)[0])
+    scope = float(message.scope[0])
     return scope if scope < threshold else 1.0
 
 

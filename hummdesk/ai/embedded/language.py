@@ -7,6 +7,8 @@ was French). Function words (`function_words.json`) say more about the language 
 import json
 import math
 import re
+from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import fasttext
@@ -30,12 +32,13 @@ Japanese nouns are in Chinese characters: of its text at least KANA_SHARE is Kan
 """
 
 _MODEL = fasttext.load_model(str(Path(__file__).with_name("lid.176.ftz")))
-_FUNCTION_WORDS = {
-    language: frozenset(words)
-    for language, words in json.loads(
-        Path(__file__).with_name("function_words.json").read_text(encoding="utf-8")
-    ).items()
-}
+_FUNCTION_WORDS: dict[str, list[str]] = {}
+"""The languages of each function word."""
+for _language, _words in json.loads(
+    Path(__file__).with_name("function_words.json").read_text(encoding="utf-8")
+).items():
+    for _one in set(_words):
+        _FUNCTION_WORDS.setdefault(_one, []).append(_language)
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _KANA, _HANGUL, _HAN = (re.compile(f"[{span}]") for span in ("\u3041-\u30ff", "\uac00-\ud7a3", "\u4e00-\u9fff"))
 
@@ -50,8 +53,7 @@ def detect(text: str) -> str:
     labels, values = _MODEL.predict(text, k=CANDIDATES)
     scores = {label.removeprefix("__label__"): value for label, value in zip(labels, values, strict=True)}
     candidates = {language: score for language, score in scores.items() if language not in IGNORED}
-    words = _WORD.findall(text)
-    shares = {language: _share(words, language) for language in candidates}
+    shares = _shares(_WORD.findall(text))
     best = max(candidates, key=lambda language: candidates[language] * _weight(language, shares), default=UNKNOWN)
     ignored = sum(scores.values()) - sum(candidates.values())
     is_certain = shares.get(best, 0.0) > 0 or candidates.get(best, 0.0) >= THRESHOLD * (1 - ignored)
@@ -67,11 +69,12 @@ def _of_script(text: str) -> str | None:
     return "zh" if han >= SCRIPT_SHARE else None
 
 
-def _share(words: list[str], language: str) -> float:
-    known = _FUNCTION_WORDS.get(language, frozenset())
-    return sum(word in known for word in words) / max(1, len(words))
+def _shares(words: list[str]) -> dict[str, float]:
+    """Return the share of function words for each language that has any of them."""
+    counts = Counter(chain.from_iterable(_FUNCTION_WORDS.get(word, ()) for word in words))
+    return {language: count / len(words) for language, count in counts.items()}
 
 
 def _weight(language: str, shares: dict[str, float]) -> float:
-    weight = math.exp(FUNCTION_WORDS_EXPONENT * shares[language])
+    weight = math.exp(FUNCTION_WORDS_EXPONENT * shares.get(language, 0.0))
     return weight * ENGLISH_WEIGHT if language == "en" else weight

@@ -10,12 +10,13 @@ constants that were fitted to examples of trades that were left out (see `traini
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hummdesk.ai.embedded import classifiers
 from hummdesk.ai.embedded.embedding import normalize
@@ -52,6 +53,9 @@ MAX_CUES = 3
 WORD_WEIGHT = 0.3
 WORD_BUCKETS = 1 << 13
 """Words, pairs of words and parts of words are counted in so many buckets, by their CRC32, whose top bit is a sign."""
+
+CACHED_WORDS = 4000
+"""Words whose codes are cached per process, about 300 bytes each."""
 
 CATEGORY_SCALE = 10.0
 """Factor from scores to logits. Our own letters of left-out trades suggest 12; letters of strangers are harder."""
@@ -91,7 +95,7 @@ def letter_scores(texts: Sequence[str], encoded: Vectors, sentences: Sequence[Ve
     features = letter_features(texts, encoded, sentences, mean=weights["mean"], directions=weights["letter_directions"])
     examples = LetterFeatures(weights["letter_wholes"], weights["letter_sentences"], weights["letter_cues"])
     scores: Vectors = letter_kernel(features, examples) @ weights["letter_weights"]
-    scores += word_features(word_counts(texts), weights["letter_word_rarity"]) @ weights["letter_words"]
+    scores += word_scores(texts, weights["letter_word_rarity"], weights["letter_words"])
     return scores
 
 
@@ -125,26 +129,70 @@ def sentence_means(encoded: Vectors, sentences: Sequence[Vectors], mean: Vectors
 
 def letter_kernel(rows: LetterFeatures, columns: LetterFeatures) -> Vectors:
     """Return the kernel matrix of two sets of letters."""
-    kernel: Vectors = np.exp(SHARPNESS * (rows.whole @ columns.whole.T - 1))
-    kernel += np.exp(SHARPNESS * (rows.sentences @ columns.sentences.T - 1))
+    kernel = _exponential(rows.whole, columns.whole)
+    kernel += _exponential(rows.sentences, columns.sentences)
     kernel /= 2
     kernel += CUE_WEIGHT * (rows.cues @ columns.cues.T)
     return kernel
+
+
+def _exponential(rows: Vectors, columns: Vectors) -> Vectors:
+    """In place: each copy of the matrix takes as long as its exponentials."""
+    kernel: Vectors = rows @ columns.T
+    kernel -= 1
+    kernel *= SHARPNESS
+    return np.exp(kernel, out=kernel)
 
 
 def word_counts(texts: Sequence[str]) -> Vectors:
     """Return the logarithmic counts of each text's words and parts of words by bucket; a repeated one counts once."""
     counts = np.zeros((len(texts), WORD_BUCKETS), dtype=np.float32)
     for row, text in zip(counts, texts, strict=True):
-        codes = np.array([zlib.crc32(part.encode(errors="replace")) for part in set(_parts(text))], dtype=np.int64)
-        np.add.at(row, codes % WORD_BUCKETS, np.where(codes >> 31, 1.0, -1.0))
-    logarithmic: Vectors = np.sign(counts) * np.log1p(np.abs(counts))
-    return logarithmic
+        buckets, logarithmic = _counted_words(text)
+        row[buckets] = logarithmic
+    return counts
 
 
 def word_features(counts: Vectors, rarity: Vectors) -> Vectors:
     """Weigh the counts by the rarity of their buckets, and scale each row to length 1."""
     return normalize(counts * rarity)
+
+
+def word_scores(texts: Sequence[str], rarity: Vectors, weights: Vectors) -> Vectors:
+    """Return the product of the texts' `word_features` and the weights, from the buckets that a text has: 2 in 100."""
+    scores = np.zeros((len(texts), weights.shape[1]), dtype=np.float32)
+    for row, text in zip(scores, texts, strict=True):
+        buckets, counts = _counted_words(text)
+        features = word_features(counts[None], rarity[buckets])
+        row[:] = features[0] @ weights[buckets]
+    return scores
+
+
+def _counted_words(text: str) -> tuple[NDArray[np.int64], Vectors]:
+    """Return the buckets that the text has, and their logarithmic counts; a repeated word or part counts once."""
+    words = _folded(text[:MAX_CHARACTERS]).split()
+    pairs = _codes(f"b{first} {second}" for first, second in pairwise(words))
+    codes = np.unique(np.concatenate([pairs, *map(_codes_of_word, set(words))]))
+    buckets, index = np.unique(codes % WORD_BUCKETS, return_inverse=True)
+    counts = np.bincount(index, np.where(codes >> 31, 1.0, -1.0), minlength=len(buckets)).astype(np.float32)
+    logarithmic: Vectors = np.sign(counts) * np.log1p(np.abs(counts))
+    return buckets, logarithmic
+
+
+@lru_cache(CACHED_WORDS)
+def _codes_of_word(word: str) -> NDArray[np.uint32]:
+    """Return the codes of a word and its parts, each kind with a letter before it."""
+    if word >= _FIRST_WITHOUT_SPACES:
+        parts, padded, lengths = [], word, (1, 2, 3)
+    else:
+        parts, padded, lengths = [f"w{word}"], f" {word} ", (3, 4, 5)
+    for length in lengths:
+        parts += [f"c{padded[start : start + length]}" for start in range(len(padded) - length + 1)]
+    return _codes(parts)
+
+
+def _codes(parts: Iterable[str]) -> NDArray[np.uint32]:
+    return np.array([zlib.crc32(part.encode(errors="replace")) for part in parts], dtype=np.uint32)
 
 
 def category_probabilities(scores: Vectors) -> Vectors:
@@ -179,20 +227,6 @@ def split_sentences(text: str) -> list[str]:
         elif any(map(str.isalpha, sentence)):
             sentences.append(sentence)
     return sentences
-
-
-def _parts(text: str) -> Iterator[str]:
-    """Yield the words, the pairs of neighbouring words and the parts of words, each kind with a letter before it."""
-    words = _folded(text[:MAX_CHARACTERS]).split()
-    for word in words:
-        if word >= _FIRST_WITHOUT_SPACES:
-            padded, lengths = word, (1, 2, 3)
-        else:
-            yield f"w{word}"
-            padded, lengths = f" {word} ", (3, 4, 5)
-        for length in lengths:
-            yield from (f"c{padded[start : start + length]}" for start in range(len(padded) - length + 1))
-    yield from (f"b{first} {second}" for first, second in pairwise(words))
 
 
 def _cue_counts(text: str) -> list[int]:

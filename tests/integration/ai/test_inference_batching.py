@@ -19,6 +19,8 @@ TEXTS = [
     "我的订单在哪里?",
     "The app crashes when I open it. " * 30,
     "\ud800 🙂",
+    "What is the capital of France?",
+    "Hello!",
 ]
 
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from hummdesk.ai.embedded.encoder import WIDTH, Vectors
-from hummdesk.ai.embedded.letters import CATEGORIES, WORD_BUCKETS, letter_features, word_counts, word_features
+from hummdesk.ai.embedded.letters import (
+    CATEGORIES,
+    WORD_BUCKETS,
+    letter_features,
+    word_counts,
+    word_features,
+    word_scores,
+)
 from hummdesk.ai.lexicon import LEXICON
 
 
@@ -35,6 +42,16 @@ def test_words_of_text_without_letters_or_with_lone_surrogates_are_finite() -> N
     features = word_features(word_counts(["", "!!!", "a\udc80b"]), np.ones(WORD_BUCKETS, dtype=np.float32))
     assert np.isfinite(features).all()
     assert not features[:2].any()
+
+
+def test_word_scores_are_the_product_of_features_and_weights() -> None:
+    texts = ["Where is my parcel? My parcel!", "", "パスワードを忘れた", "मेरा पार्सल कहाँ है?", "!!!"]
+    generator = np.random.default_rng(0)
+    rarity = generator.random(WORD_BUCKETS, dtype=np.float32)
+    weights = generator.standard_normal((WORD_BUCKETS, 3), dtype=np.float32)
+    expected = word_features(word_counts(texts), rarity) @ weights
+    assert expected.any()
+    np.testing.assert_allclose(word_scores(texts, rarity, weights), expected, atol=1e-5)
 
 
 def test_each_cue_of_the_lexicon_counts_for_its_category() -> None:

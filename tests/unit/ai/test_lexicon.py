@@ -14,6 +14,12 @@ def test_longest_phrase_at_a_position_wins() -> None:
     assert scorer.score(stems("This is not urgent")) == {"urgency": -6.0}
 
 
+def test_longest_phrase_that_goes_on_otherwise_leaves_the_shorter_one() -> None:
+    scorer = PhraseScorer([("as soon as possible", "urgency", 3.0), ("as soon", "urgency", 1.0)])
+    assert scorer.score(stems("Reply as soon as you can, as soon")) == {"urgency": 1.0}
+    assert scorer.score(stems("As soon as possible")) == {"urgency": 3.0}
+
+
 def test_repeated_phrase_counts_once() -> None:
     assert phrases({"refund": ["refund"]}).score(stems("refund refunds refunded")) == {"refund": 1.0}
 
