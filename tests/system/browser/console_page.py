@@ -30,9 +30,6 @@ HOLD = """(delays) => {
     window.setTimeout = (run, delay, ...more) => (delays.includes(delay) ? 0 : start(run, delay, ...more));
 }"""
 
-COLOR_SCHEMES: tuple[Any, ...] = ("dark", "light")
-
-
 RECONNECT_MS = 60_000
 """For what waits for a reconnect: the longest pause of a page is 17 seconds."""
 
@@ -116,12 +113,6 @@ class ConsolePage:
         found = await self.violations("color-contrast", within=within)
         await self.page.emulate_media(color_scheme="light")
         return found
-
-    async def take_screenshots(self, folder: Path, name: str, **options: Any) -> None:
-        """Take a screenshot in each color scheme."""
-        for scheme in COLOR_SCHEMES:
-            await self.page.emulate_media(color_scheme=scheme)
-            await self.page.screenshot(path=folder / f"{name}-{scheme}.png", **options)
 
     async def width(self) -> int:
         """Width of the content in pixels; more than that of the window if the page scrolls sideways."""

@@ -42,9 +42,7 @@ def test_settings_are_not_part_of_the_first_load() -> None:
     assert [script for script in BUILT.glob("assets/*.js") if "settings.keys.create" in script.read_text()]
 
 
-async def test_console_in_every_view_has_no_accessibility_violations(
-    open_console: Open, account: DemoAccount, screenshots: Path
-) -> None:
+async def test_console_in_every_view_has_no_accessibility_violations(open_console: Open, account: DemoAccount) -> None:
     agent = await open_console()
     await expect(agent.page.get_by_role("button", name=account.agents[0]["email"])).to_be_visible()
     assert await agent.violations() == []
@@ -53,7 +51,6 @@ async def test_console_in_every_view_has_no_accessibility_violations(
     conversation = await fill(agent, account)
     assert await agent.violations() == []
     assert await agent.dark_violations() == []
-    await agent.take_screenshots(screenshots, "console")
 
     await agent.page.locator("[data-opens=assign]").click()
     assert await agent.violations() == []
@@ -72,10 +69,10 @@ async def test_console_in_every_view_has_no_accessibility_violations(
     assert await height_of(agent, ".pane-title") <= 56
     assert await height_of(agent, ".pane-head") <= 96
     await check_crowded_head(agent, account, conversation)
-    await check_on_phone(agent, screenshots, "phone")
+    await check_on_phone(agent)
     await agent.page.get_by_role("button", name="Back to the list").click()
     await expect(agent.page.get_by_role("navigation", name="List of conversations")).to_be_visible()
-    await check_on_phone(agent, screenshots, "phone-list")
+    await check_on_phone(agent)
 
 
 async def check_crowded_head(agent: ConsolePage, account: DemoAccount, conversation: str) -> None:
@@ -115,10 +112,9 @@ async def height_of(agent: ConsolePage, selector: str) -> float:
     return box["height"]
 
 
-async def check_on_phone(agent: ConsolePage, screenshots: Path, name: str) -> None:
+async def check_on_phone(agent: ConsolePage) -> None:
     assert await agent.width() == PHONE["width"]
     assert await agent.violations() == []
-    await agent.take_screenshots(screenshots, name)
 
 
 async def fill(agent: ConsolePage, account: DemoAccount) -> str:
@@ -140,14 +136,11 @@ async def fill(agent: ConsolePage, account: DemoAccount) -> str:
     return conversation
 
 
-async def test_docs_page_has_no_accessibility_violations(
-    open_console: Open, account: DemoAccount, screenshots: Path
-) -> None:
+async def test_docs_page_has_no_accessibility_violations(open_console: Open, account: DemoAccount) -> None:
     reader = await open_console(url=f"{account.url}/docs")
     start = "nav, main > :nth-child(-n + 12)"  # the rest has the same markup
     assert await reader.violations(within=start) == []
     assert await reader.dark_violations(within=start) == []
-    await reader.take_screenshots(screenshots, "contract")
     await reader.page.set_viewport_size(PHONE)
     assert await reader.width() == PHONE["width"]
 

@@ -1,7 +1,6 @@
 """The agent console: agents in browsers, customers at sockets."""
 
 import re
-from pathlib import Path
 
 from playwright.async_api import expect
 
@@ -14,7 +13,7 @@ QUESTION = "Hello, my tent has a broken pole. How do I send it back, and when do
 
 
 async def test_conversation_from_question_to_close_is_in_sync_for_both_agents(
-    open_console: Open, account: DemoAccount, screenshots: Path
+    open_console: Open, account: DemoAccount
 ) -> None:
     kwame, zoe = account.agents
     first, second = await open_console(kwame), await open_console(zoe)
@@ -52,7 +51,6 @@ async def test_conversation_from_question_to_close_is_in_sync_for_both_agents(
     await expect(first.classification).to_contain_text("Refund cancellation")
     await expect(first.draft).to_contain_text("Hi Hugo")
     await expect(first.draft).not_to_contain_text("A newer message arrived")
-    await first.page.screenshot(path=screenshots / "console.png")
 
     await first.draft.locator("summary").click()
     await expect(first.draft.locator("blockquote").first).not_to_be_empty()

@@ -1,7 +1,6 @@
 """Console, operations page and widget in German."""
 
 import re
-from pathlib import Path
 
 from playwright.async_api import Browser, Page, Route, expect
 
@@ -14,7 +13,7 @@ ENGLISH = re.compile(r"\b(the|and|your|messages?|conversations?|assign\w*|close|
 
 
 async def test_console_in_german_browser_is_german_and_english_by_choice(
-    chromium: Browser, account: DemoAccount, screenshots: Path
+    chromium: Browser, account: DemoAccount
 ) -> None:
     context = await chromium.new_context(locale="de-AT", reduced_motion="reduce")
     console = ConsolePage(page := await context.new_page())
@@ -32,7 +31,6 @@ async def test_console_in_german_browser_is_german_and_english_by_choice(
     await expect(page.get_by_text("Heute")).to_be_visible()
     assert await english_labels(page) == []
     assert await console.violations() == []
-    await console.take_screenshots(screenshots, "console-german")
     await page.get_by_role("searchbox").fill("from:a")
     await expect(page.get_by_text("Der Filter from: braucht mindestens 3 Buchstaben")).to_be_visible()
     assert len(texts) == len(set(texts))
@@ -70,7 +68,7 @@ async def english_labels(page: Page) -> list[str]:
 
 
 async def test_widget_language_is_that_of_script_else_of_page(
-    chromium: Browser, account: DemoAccount, foreign_site: ForeignSite, screenshots: Path
+    chromium: Browser, account: DemoAccount, foreign_site: ForeignSite
 ) -> None:
     context = await chromium.new_context(
         locale="en-GB", viewport={"width": 1100, "height": 760}, reduced_motion="reduce"
@@ -81,18 +79,17 @@ async def test_widget_language_is_that_of_script_else_of_page(
         foreign_site.page = f'<!doctype html><html lang="{of_page}"><title>Laden</title>{script}'
         await page.goto(foreign_site.origin)
         await expect(page.get_by_role("button", name=name)).to_be_visible()
-    await show_german_widget(page, account, screenshots)
+    await show_german_widget(page, account)
     await context.close()
 
 
-async def show_german_widget(page: Page, account: DemoAccount, screenshots: Path) -> None:
+async def show_german_widget(page: Page, account: DemoAccount) -> None:
     await page.route("**/demo/shop", serve_in_german)
     await page.goto(f"{account.url}/demo/shop")
     await page.get_by_role("button", name="Chat öffnen").click()
     await page.get_by_role("textbox", name="Ihre Nachricht").fill("Reparieren Sie Zelte?")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("img", name="Gesendet")).to_be_visible()
-    await page.screenshot(path=screenshots / "widget-german.png")
     assert await ConsolePage(page).violations() == []
 
 

@@ -1,7 +1,6 @@
 """The operations page: live charts for admins only, on desktop and phone."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Locator, expect
@@ -25,9 +24,7 @@ def chart(operator: ConsolePage, title: str, now: str) -> Locator:
     return operator.page.get_by_role("img", name=re.compile(rf"{title},.*Now: .*{now}"))
 
 
-async def test_charts_after_new_message_show_it(
-    open_console: Open, other_account: DemoAccount, screenshots: Path
-) -> None:
+async def test_charts_after_new_message_show_it(open_console: Open, other_account: DemoAccount) -> None:
     await call(other_account, "PATCH", "/routing", mode="least_loaded", capacity=0)  # what waits remains
     operator = await open_operations(open_console, other_account)
     await expect(chart(operator, "Messages per second", r"Messages 0\. Maximum")).to_be_visible()
@@ -41,9 +38,8 @@ async def test_charts_after_new_message_show_it(
     done = operator.page.get_by_role("row", name="Classification").get_by_role("cell").first
     await expect(done).not_to_have_text("0")
     await expect(operator.page.get_by_text("PostgreSQL is available")).to_be_visible()
-    for name, width in (("operations", 1280), ("operations-phone", 360)):
+    for width in (1280, 360):
         await check_accessibility(operator, width)
-        await operator.take_screenshots(screenshots, name, full_page=True)
 
 
 async def check_accessibility(operator: ConsolePage, width: int) -> None:

@@ -1,7 +1,5 @@
 """The pages about the quality of drafts: simulations, articles to write, and automatic answers."""
 
-from pathlib import Path
-
 from playwright.async_api import Locator, expect
 
 from tests.system.browser.conftest import DemoAccount, Open
@@ -33,7 +31,7 @@ def cell(admin: ConsolePage, table: str, row: str, column: int = 0) -> Locator:
 
 
 async def test_simulation_of_a_period_shows_figures_and_topics_and_thresholds_are_chosen_from_it(
-    open_console: Open, other_account: DemoAccount, screenshots: Path
+    open_console: Open, other_account: DemoAccount
 ) -> None:
     account = other_account
     await answer_and_close(account)
@@ -54,8 +52,8 @@ async def test_simulation_of_a_period_shows_figures_and_topics_and_thresholds_ar
     await cell(admin, "Minimum confidence", "0.5", 3).get_by_role("button", name="Use").click()
     await expect(cell(admin, "Minimum confidence", "0.5", 3)).to_have_text("In use")
     assert (await call(account, "GET", "/settings"))["aiMinConfidence"] == 0.5
-    await check(admin, screenshots, "simulation")
+    await check(admin)
     await admin.page.get_by_role("link", name="Use of drafts").click()
     topic = row(admin, "2 questions").filter(has_text=UNANSWERED[0])
     await expect(topic.get_by_role("link")).to_have_count(2)
-    await check(admin, screenshots, "use-of-drafts")
+    await check(admin)

@@ -14,14 +14,12 @@ from tests.system.browser.test_widget import Visitor, start_chat, visit
 PHONE: Any = {"width": 390, "height": 760}
 
 
-async def check(admin: ConsolePage, screenshots: Path, name: str) -> None:
+async def check(admin: ConsolePage) -> None:
     """Accessibility in both color schemes, and no sideways scrolling of the page on a phone."""
     assert await admin.violations() == []
     assert await admin.dark_violations() == []
-    await admin.page.screenshot(path=screenshots / f"{name}.png", full_page=True)
     await admin.page.set_viewport_size(PHONE)
     assert await admin.width() == PHONE["width"]
-    await admin.page.screenshot(path=screenshots / f"{name}-phone.png")
     await admin.page.set_viewport_size({"width": 1280, "height": 800})
 
 
@@ -65,7 +63,7 @@ async def empty_first_page(route: Route) -> None:
 
 
 async def test_supervisor_sees_queue_agents_and_figures_with_the_conversations_behind_them(
-    open_console: Open, chromium: Browser, account: DemoAccount, screenshots: Path
+    open_console: Open, chromium: Browser, account: DemoAccount
 ) -> None:
     admin = await open_console(account.admin)
     await admin.page.get_by_role("button", name="your status").click()
@@ -102,7 +100,7 @@ async def test_supervisor_sees_queue_agents_and_figures_with_the_conversations_b
     await admin.page.get_by_role("combobox", name="Rows").select_option(label="Agents")
     rating = cells(admin, "Report", agent_user["name"]).last
     await expect(rating).to_have_text(re.compile(r"4\.0 \(\d\)"))
-    await check(admin, screenshots, "supervisor")
+    await check(admin)
     rows = await downloaded(admin)
     assert agent_user["name"] in {row["name"] for row in rows if row["rating"]}
 
@@ -111,7 +109,7 @@ async def test_supervisor_sees_queue_agents_and_figures_with_the_conversations_b
     await expect(admin.page.get_by_role("heading", name="Ratings")).to_be_focused()
     found = admin.page.get_by_role("link").filter(has_text="Quick help")
     await expect(found).to_contain_text("4 of 5")
-    await check(admin, screenshots, "supervisor-items")
+    await check(admin)
     await found.click()
     await expect(admin.page).to_have_url(re.compile(f"/c/{conversation}$"))
     await admin.page.go_back()

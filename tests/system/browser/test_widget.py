@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,7 +64,7 @@ async def start_chat(visitor: Visitor, agent: Client, text: str) -> str:
     return conversation
 
 
-async def test_visitor_conversation_survives_page_reload(context: Any, account: DemoAccount, screenshots: Path) -> None:
+async def test_visitor_conversation_survives_page_reload(context: Any, account: DemoAccount) -> None:
     agent = await account.connect(account.agents[1])
     visitor = await visit(context, account.url)
     conversation = await start_chat(visitor, agent, "Do you repair tents?")
@@ -84,7 +83,6 @@ async def test_visitor_conversation_survives_page_reload(context: Any, account: 
     answer = await agent.do("send_message", {"conversationId": conversation, "content": "We do."})
     await expect(visitor.message("We do.")).to_be_visible()
     await agent.receives("message_read", messageId=answer["messageId"], readByType="customer")
-    await visitor.page.screenshot(path=screenshots / "widget.png")
 
     await visitor.page.keyboard.press("Escape")
     await visitor.page.reload()
@@ -211,9 +209,7 @@ async def style_of(page: Page, element: str) -> Any:
     return await page.evaluate(f"({seen})(getComputedStyle({element}))")
 
 
-async def test_widget_on_phone_is_usable_by_keyboard_and_screen_reader(
-    chromium: Browser, account: DemoAccount, screenshots: Path
-) -> None:
+async def test_widget_on_phone_is_usable_by_keyboard_and_screen_reader(chromium: Browser, account: DemoAccount) -> None:
     size: Any = {"width": 360, "height": 640}
     context = await chromium.new_context(viewport=size, reduced_motion="reduce")
     agent = await account.connect(account.agents[1])
@@ -230,7 +226,6 @@ async def test_widget_on_phone_is_usable_by_keyboard_and_screen_reader(
     assert await visitor.view.violations() == []
     assert await visitor.view.dark_violations() == []
     assert await visitor.view.width() == size["width"]
-    await visitor.view.take_screenshots(screenshots, "widget-mobile")
     await visitor.page.set_viewport_size({"width": size["width"], "height": 300})  # the keyboard of the phone
     await expect(visitor.field).to_have_css("font-size", "16px")
     await expect(visitor.message("Yes?")).to_be_in_viewport()

@@ -1,7 +1,6 @@
 """The look of the widget: chosen by an admin, shown to visitors of a page with a strict Content-Security-Policy."""
 
 import re
-from pathlib import Path
 
 from playwright.async_api import Browser, expect
 
@@ -19,7 +18,7 @@ YELLOW, BLACK = "rgb(245, 217, 10)", "rgb(0, 0, 0)"
 
 
 async def test_look_is_previewed_saved_and_shown_under_strict_policy(
-    open_console: Open, chromium: Browser, account: DemoAccount, allowed_site: ForeignSite, screenshots: Path
+    open_console: Open, chromium: Browser, account: DemoAccount, allowed_site: ForeignSite
 ) -> None:
     admin = await open_settings(open_console, account, "widget")
     look = admin.page.get_by_role("region", name="Look")
@@ -38,7 +37,7 @@ async def test_look_is_previewed_saved_and_shown_under_strict_policy(
     await expect(look.get_by_text("Saved")).to_be_visible()
     snippet = admin.page.get_by_role("textbox", name="Code for your pages")
     await expect(snippet).to_have_value(re.compile('data-color="#f5d90a" data-position="left"'))
-    await check(admin, screenshots, "widget-look")
+    await check(admin)
 
     await set_widget_origins(account.settings, account_id=account.id, origins=["self", allowed_site.origin])
     policy = (
@@ -59,7 +58,6 @@ async def test_look_is_previewed_saved_and_shown_under_strict_policy(
     await expect(dialog.locator("header")).to_have_css("color", BLACK)
     assert await visitor.view.violations("color-contrast", within="hummdesk-widget") == []
     assert await visitor.view.dark_violations(within="hummdesk-widget") == []
-    await visitor.view.take_screenshots(screenshots, "widget-look-of-visitor")
 
     await visitor.page.route("**/widget/session", lambda route: route.abort())
     await visitor.page.reload()

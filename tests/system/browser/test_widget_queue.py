@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, expect
@@ -73,9 +72,7 @@ async def test_visitor_sees_when_closed_and_the_position_in_the_queue_as_it_chan
     await desk.close()
 
 
-async def test_admin_sets_the_hours_and_sees_what_is_wrong_with_them(
-    open_console: Open, account: DemoAccount, screenshots: Path
-) -> None:
+async def test_admin_sets_the_hours_and_sees_what_is_wrong_with_them(open_console: Open, account: DemoAccount) -> None:
     admin = await open_settings(open_console, account, "hours")
     monday = admin.page.get_by_role("textbox", name="Monday")
     await monday.fill("9:00-25:00")
@@ -86,7 +83,7 @@ async def test_admin_sets_the_hours_and_sees_what_is_wrong_with_them(
     await admin.page.get_by_role("textbox", name="Closed dates").fill("2026-12-24")
     await admin.page.get_by_role("button", name="Save").click()
     await expect(admin.page.get_by_text("Saved")).to_be_visible()
-    await check(admin, screenshots, "hours")
+    await check(admin)
     async with operator(account.settings) as database, database.account(account.id) as tx:
         stored = (await hours.get(tx)).wire()
     times = [
