@@ -27,7 +27,7 @@ dev: $(RUN) web ## the same, restarted whenever a source file changes
 test: $(DEV) $(NEEDED) ## run the tests (ARGS="tests/unit" for some; INSTALL=1 installs missing system packages)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
-test-systems: $(DEV) $(SWIFT)/ready web programs servers ## run the tests with other servers (haproxy, pgbouncer, RabbitMQ, Swift, PostgreSQL and Redis of the system), in Firefox, and of upgrades
+test-systems: $(DEV) $(SWIFT)/ready web programs servers ## run the tests with other servers (haproxy, pgbouncer, RabbitMQ, Swift, PostgreSQL and Redis of the system), in Firefox, of upgrades, and the longest
 	@$(BIN)/python -m pytest -m systems --durations 10 $(ARGS)
 
 matrix: $(DEV) $(SWIFT)/ready web programs servers ## run them, and renew the table of engines in docs/matrix.md from their results

@@ -40,8 +40,11 @@ def shipped() -> Iterator[Mapping[str, NDArray[Any]]]:
 
 @pytest.mark.parametrize(
     ("fit", "prefix"),
-    [(fit_classifiers, ""), (fit_letter_classifiers, "letter_"), (fit_scope_classifier, "scope_")],
-    ids=["classifiers", "letters", "scope"],
+    [
+        pytest.param(fit_classifiers, "", id="classifiers", marks=pytest.mark.systems),
+        pytest.param(fit_letter_classifiers, "letter_", id="letters", marks=pytest.mark.systems),
+        pytest.param(fit_scope_classifier, "scope_", id="scope"),
+    ],
 )
 def test_weights_equal_a_fit_to_the_examples(
     shipped: Mapping[str, NDArray[Any]], fit: Callable[[], Mapping[str, NDArray[Any]]], prefix: str

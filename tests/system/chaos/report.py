@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 FULL = os.environ.get("CHAOS") == "full"
-"""`make chaos` runs each fault at full size, `make test` at a small one."""
+"""`make chaos` runs each fault at full size, `make test` and `make test-systems` at a small one."""
 
 
 def size(short: int, full: int) -> int:

@@ -102,6 +102,7 @@ async def test_workers_with_killed_main_process_end_every_run(pipeline: Pipeline
         found.measure("terminal events published twice", sum(number - 1 for number in ends.values()))
 
 
+@pytest.mark.systems
 async def test_workers_killed_at_random_end_every_run_once(pipeline: Pipeline) -> None:
     kills = size(6, 200)
     with row("11", f"AI workers and their main processes killed {kills}x at random") as found:

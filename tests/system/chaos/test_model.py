@@ -205,6 +205,7 @@ async def play_together(deployment: Deployment, histories: list[list[list[tuple[
         await deployment.restart_missing()
 
 
+@pytest.mark.systems
 @pytest.mark.timeout(size(400, 900))
 def test_state_from_events_equals_state_of_new_client() -> None:
     """Hypothesis is synchronous: the deployment runs in an event loop of the test."""

@@ -100,6 +100,7 @@ async def publishing(deployment: Deployment) -> AsyncIterator[BroadcastService]:
         yield broadcast
 
 
+@pytest.mark.systems
 @pytest.mark.alone
 async def test_clients_that_never_read_are_disconnected(deployment: Deployment) -> None:
     number = size(4, 50)

@@ -71,6 +71,7 @@ async def honcho(env: dict[str, str], port: int) -> AsyncIterator[asyncio.subpro
             await process.wait()
 
 
+@pytest.mark.systems
 @pytest.mark.timeout(300)
 async def test_procfile_processes_start_work_and_stop(env: dict[str, str], node: ScriptRunner, tmp_path: Path) -> None:
     port = free_port(0)

@@ -119,6 +119,7 @@ def temporary_folder() -> Iterator[Path]:
         yield path
 
 
+@pytest.mark.systems
 async def test_new_home_serves_conversations_and_survives_kills_and_restarts(
     home: Path,
     fresh_database_url: str,
@@ -183,7 +184,10 @@ async def test_new_home_serves_conversations_and_survives_kills_and_restarts(
     assert not list(temporary_folder.iterdir())
 
 
-@pytest.mark.parametrize(("command", "workers"), [("serve --workers 2", 2), ("serve", 1), ("relay", 0)])
+@pytest.mark.parametrize(
+    ("command", "workers"),
+    [pytest.param("serve --workers 2", 2, marks=pytest.mark.systems), ("serve", 1), ("relay", 0)],
+)
 async def test_process_leaves_nothing_in_the_temporary_folder(
     command: str, workers: int, settings: Settings, temporary_folder: Path, tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { afterEach, test } from "node:test";
 import { closeAll, connect, cut, desk, done, receives, join, names, open } from "./sockets.mjs";
 
-const CUTS = 100;
+const CUTS = Number(process.env.CUTS ?? 20);
 const fast = { reconnectionDelay: 5, reconnectionDelayMax: 20 };
 const conversationId = desk.conversation;
 
@@ -35,7 +35,7 @@ for (const transport of ["websocket", "polling"]) {
     const last = await sent;
     await receives(socket, "new_message", { seq: last, content: "tick" }, { keep: true });
     const seqs = socket.received.filter(({ event }) => event === "new_message").map(({ payload }) => payload.seq);
-    assert.ok(seqs.length > 10);
+    assert.ok(seqs.length > CUTS / 10);
     assert.deepEqual(seqs, seqs.map((_, index) => seqs[0] + index));
   });
 }

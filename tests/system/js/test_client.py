@@ -28,6 +28,12 @@ async def test_script_with_running_server_passes(script: str, node: ScriptRunner
     assert_all_passed(output)
 
 
+@pytest.mark.systems
+async def test_session_cut_a_hundred_times_is_recovered_each_time(node: ScriptRunner, account: Account) -> None:
+    env = {**script_environment(account), "CUTS": "100"}
+    assert_all_passed(await node.run(*TEST, HERE / "recovery.test.mjs", env=env))
+
+
 def assert_all_passed(output: str) -> None:
     assert re.search(r"^# pass [1-9]", output, re.MULTILINE), output
     assert re.search(r"^# skipped 0$", output, re.MULTILINE), output

@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from docs.generate import ROOT
 from hummdesk.contract.table import EVENTS, REQUESTS
 from tests.system.js.script_runner import HERE, ScriptRunner
@@ -11,6 +13,7 @@ from tests.unit.contract.test_generated import printed
 WEB = ROOT / "web"
 
 
+@pytest.mark.systems
 def test_asyncapi_is_valid(node: ScriptRunner, tmp_path: Path) -> None:
     command: list[str | Path] = [node.program, HERE / "asyncapi.mjs"]
     done = subprocess.run(command, input=printed("--asyncapi"), capture_output=True, text=True, check=False)

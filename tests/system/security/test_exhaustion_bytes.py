@@ -86,6 +86,7 @@ async def stored(desk: Deployment, account: Account) -> list[Any]:
     return [message for message, _ in rows]
 
 
+@pytest.mark.systems
 async def test_process_stays_within_its_buffers_and_loses_nothing_that_it_acknowledged(
     desk: Deployment, account: Account
 ) -> None:

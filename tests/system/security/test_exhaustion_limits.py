@@ -159,6 +159,7 @@ async def shift_by_flood(attacked: list[Client], others: list[Client], url: str,
     return found / reference
 
 
+@pytest.mark.systems
 @pytest.mark.alone
 async def test_flood_of_one_address_does_not_delay_others_of_its_process(desk: Deployment, account: Account) -> None:
     names = ("admin", "agent", "colleague", "viewer")
