@@ -310,12 +310,15 @@ async def export(settings: Settings, account_id: UUID, file: Path) -> int:
 
 async def erase(settings: Settings, account_id: UUID) -> Mapping[str, object]:
     """Return the receipt. Raises NotFound."""
+    from hummdesk.operator.simulations import cancel_batches
     from hummdesk.relay.erasure import open_eraser
     from hummdesk.storage import erasure
     from hummdesk.storage.database import operator
 
-    async with operator(settings) as database, database.all_accounts() as tx:
-        await erasure.request_account(tx, account_id)
+    async with operator(settings) as database:
+        async with database.all_accounts() as tx:
+            await erasure.request_account(tx, account_id)
+        await cancel_batches(database, account_id)
     async with open_eraser(settings) as eraser:
         return (await eraser.erase_account(account_id)).wire()
 

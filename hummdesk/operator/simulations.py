@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import logging
 import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,9 +17,13 @@ from hummdesk.core.ids import new_id
 from hummdesk.operator.tables import aligned
 from hummdesk.storage import simulations
 from hummdesk.storage.database import Database, operator
-from hummdesk.storage.simulations import Simulation
+from hummdesk.storage.simulations import Batch, Simulation
+
+log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
+CANCEL_SECONDS = 30.0
+"""Longest wait of an erasure for workers that cancel batches."""
 HEADINGS = ("", "questions", "drafted", "facts", "kept", "other", "distance", "words", "reply", "cost")
 CURVE_HEADINGS = ("confidence", "drafted", "of", "facts", "kept", "all facts kept")
 KNOWLEDGE_OF_NOW = (
@@ -81,6 +87,24 @@ async def cancel(settings: Settings, account_id: UUID, simulation_id: UUID, *, e
     """End a simulation. Raises NotFound."""
     async with operator(settings) as database, database.account(account_id) as tx:
         echo(_line(await simulations.cancel(tx, None, simulation_id)))
+
+
+async def cancel_batches(database: Database, account_id: UUID) -> None:
+    """End the simulations of an account that is erased, and wait until workers have cancelled their batches.
+
+    Without a worker, the batches stay at their providers, and are logged.
+    """
+    async with database.account(account_id) as tx:
+        ended = await simulations.end_all(tx)
+    until, left = time.monotonic() + CANCEL_SECONDS, list[Batch]()
+    while ended:
+        async with database.account(account_id) as tx:
+            left = await simulations.without_step(tx, ended)
+        if not left or time.monotonic() > until:
+            break
+        await asyncio.sleep(POLL_SECONDS)
+    for batch in left:
+        log.warning("erasure.batch_not_cancelled", extra={"batch_id": batch.id, "provider": batch.provider})
 
 
 async def _wait(database: Database, account_id: UUID, simulation_id: UUID, progress: Echo) -> None:

@@ -94,6 +94,14 @@ class Simulation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A batch of a provider; its `id` is empty while it is submitted."""
+
+    id: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedStep:
     """A step of a simulation that this worker has begun."""
 
@@ -222,6 +230,20 @@ async def cancel(tx: Transaction, actor: Person | None, id: UUID) -> Simulation:
     if await queries.finish(tx, id=id, status="cancelled", error=None) is not None:
         await audit.record(tx, actor, "simulation.cancelled", id)
     return await get(tx, id)
+
+
+async def end_all(tx: Transaction) -> dict[UUID, int]:
+    """End the simulations of an account; return the steps of those whose batch is in progress, which are due."""
+    return {row["id"]: row["step"] async for row in queries.end_all(tx) if row["batch_id"] is not None}
+
+
+async def without_step(tx: Transaction, since: Mapping[UUID, int]) -> list[Batch]:
+    """The batches in progress of simulations that have ended no step that began after these."""
+    return [
+        Batch(id=row["batch_id"], provider=row["batch_provider"])
+        async for row in queries.batches(tx)
+        if row["id"] in since and (row["step"] < since[row["id"]] + 2 or row["step_attempts"] > 0)
+    ]
 
 
 async def remove(tx: Transaction, actor: Person | None, id: UUID) -> None:

@@ -28,6 +28,30 @@ WHERE ai_simulated_drafts.account_id = current_account()
   AND ai_simulated_drafts.request IS NOT NULL
   AND ended.batch_id IS NULL;
 
+-- name: end_all()
+-- End the simulations of the account. Those whose batch is in progress are due, as their next step cancels it.
+UPDATE ai_simulations
+SET
+    status = CASE WHEN finished_at IS NULL THEN 'cancelled' ELSE status END,
+    finished_at = COALESCE(finished_at, clock_timestamp()),
+    due_at = CASE WHEN batch_id IS NOT NULL THEN clock_timestamp() END
+WHERE account_id = current_account()
+  AND (finished_at IS NULL OR batch_id IS NOT NULL)
+RETURNING id, step, batch_id;
+
+-- name: batches()
+-- The simulations of the account whose batch is in progress. A task adds two to `step`: when it is sent, and when it
+-- begins; when it has ended, `step_attempts` is 0.
+SELECT
+    id,
+    step,
+    step_attempts,
+    batch_id,
+    batch_provider
+FROM ai_simulations
+WHERE account_id = current_account()
+  AND batch_id IS NOT NULL;
+
 -- name: get(id)^
 -- A simulation.
 SELECT

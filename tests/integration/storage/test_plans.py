@@ -730,6 +730,8 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("simulations.take_due", {"limit": 20, "lease_seconds": 60.0}, 0),
     ("simulations.claim", {"id": SIMULATED, "step": 1, "lease_seconds": 60.0}, 0),
     ("simulations.release", {"id": SIMULATED, "seconds": 1.0}, 0),
+    ("simulations.end_all", {}, 0),
+    ("simulations.batches", {}, 0),
     ("simulations.finish", {"id": SIMULATED, "status": "done", "error": None}, 0),
     (
         "simulations.plan",

@@ -15,13 +15,16 @@ from hummdesk.ai.external.pricing import cost, load_prices
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import Conflict
 from hummdesk.core.models import TokenUsage
+from hummdesk.operator import account as operator_account
+from hummdesk.operator import simulations as operator_simulations
 from hummdesk.storage import accounts, ai_budgets, simulations
-from hummdesk.storage.database import Database
+from hummdesk.storage.database import Database, operator
 from hummdesk.storage.simulations import Simulation
 from tasks import simulation as steps
 from tasks import simulation_batch
 from tasks.provider_choice import ProviderSelector
 from tasks.simulated_draft import BUDGET_EXHAUSTED, BUDGET_REACHED
+from tests.conftest import Servers
 from tests.integration.ai.fake_api import DRAFT, PROTOCOLS, USAGE, FakeApi, answer, message, quoting, serve_fake_api
 from tests.integration.storage.conftest import Account
 from tests.integration.storage.simulator import Simulator, talk
@@ -408,6 +411,49 @@ async def test_batch_of_a_simulation_that_was_deleted_during_the_submission_is_c
     assert api.batches.cancelled == api.batches.submitted.keys()
     assert api.batches.deleted
     assert [one[0] for one in await calls(account)] == ["cancelled"] * 2
+
+
+@ONE
+async def test_batch_of_an_account_that_is_erased_is_cancelled_before_its_rows_are_deleted(
+    simulator: Simulator,
+    api: FakeApi,
+    account: Account,
+    servers: Servers,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(operator_simulations, "CANCEL_SECONDS", 120.0)
+    await submitted(simulator)
+    settings = replace(
+        simulator.settings, database_url=database_url, redis_url=servers.redis_url, db_timeout_seconds=20.0
+    )
+    erasing = asyncio.create_task(operator_account.erase(settings, account.id))
+    while not (due := await simulator.due()):
+        assert not erasing.done()
+        await asyncio.sleep(0.01)
+    for step in due:
+        await steps.run_step(simulator.context, *step)
+    assert (await erasing)["completedAt"] is not None
+    assert api.batches.cancelled == api.batches.submitted.keys()
+    assert await account.execute("SELECT FROM ai_simulations WHERE account_id = %(account)s") == []
+
+
+@ONE
+async def test_account_without_workers_is_erased_and_its_batch_is_logged(
+    simulator: Simulator,
+    api: FakeApi,
+    account: Account,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await submitted(simulator)
+    monkeypatch.setattr(operator_simulations, "CANCEL_SECONDS", 0.0)
+    settings = replace(simulator.settings, database_url=database_url, db_timeout_seconds=20.0)
+    async with operator(settings) as database:
+        await operator_simulations.cancel_batches(database, account.id)
+    [record] = [one for one in caplog.records if one.message == "erasure.batch_not_cancelled"]
+    assert [vars(record)["batch_id"]] == list(api.batches.submitted)
 
 
 @ONE
