@@ -265,5 +265,5 @@ def _folded(text: str) -> str:
 
 
 def _folded_cue(cue: str) -> str:
-    folded = _folded(cue)[1:]
-    return folded if cue.endswith(" ") else folded.removesuffix(" ")
+    folded = _folded(cue).strip(" ")
+    return f"{folded} " if cue.endswith(" ") else folded

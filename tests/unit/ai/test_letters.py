@@ -57,7 +57,7 @@ def test_word_scores_are_the_product_of_features_and_weights() -> None:
 def test_each_cue_of_the_lexicon_counts_for_its_category() -> None:
     cues = [(cue, number) for number, name in enumerate(CATEGORIES) for cue in LEXICON["cues"][name]]
     found = letter_features(
-        [f"So ({cue})" for cue, _ in cues],
+        [f"So ({cue}) or so" for cue, _ in cues],
         np.ones((len(cues), WIDTH), dtype=np.float32),
         [np.empty((0, WIDTH), dtype=np.float32)] * len(cues),
         mean=np.zeros(WIDTH, dtype=np.float32),
