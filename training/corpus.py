@@ -30,22 +30,24 @@ class Letter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerQuestion:
-    """`sources`: ids of the articles that answer it; empty if none does."""
+    """`sources`: ids of the articles that answer it; empty if none does. `facts`: for each, its spellings."""
 
     kind: str
     text: str
     history: tuple[Turn, ...]
     sources: frozenset[str]
+    facts: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelpCentre:
+    name: str
     articles: tuple[Article, ...]
     questions: tuple[CustomerQuestion, ...]
 
 
-def load_help_centres(folder: Path = EXAMPLES) -> list[HelpCentre]:
-    return [_help_centre(company) for company in sorted((folder / "help_centres").iterdir())]
+def load_help_centres(name: str = "help_centres") -> list[HelpCentre]:
+    return [_help_centre(company) for company in sorted((EXAMPLES / name).iterdir())]
 
 
 def _help_centre(folder: Path) -> HelpCentre:
@@ -54,6 +56,7 @@ def _help_centre(folder: Path) -> HelpCentre:
         for name in ("articles.jsonl", "questions.jsonl")
     )
     return HelpCentre(
+        name=folder.name,
         articles=tuple(
             Article(id=row["id"], title=row["title"], body=row["body"], questions=tuple(row["questions"]))
             for row in articles
@@ -64,6 +67,7 @@ def _help_centre(folder: Path) -> HelpCentre:
                 text=row["question"],
                 history=tuple(Turn(**turn) for turn in row.get("history", ())),
                 sources=frozenset(row["sources"]),
+                facts=tuple(tuple(spellings) for spellings in row["facts"]),
             )
             for row in questions
         ),

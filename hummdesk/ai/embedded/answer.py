@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from hummdesk.ai.embedded import language
-from hummdesk.ai.embedded.article_text import Sentence, count_words
+from hummdesk.ai.embedded import language, quotation
+from hummdesk.ai.embedded.article_text import count_words
 from hummdesk.ai.embedded.contradictions import contradict
 from hummdesk.ai.embedded.source_ranking import RankedClause, RankedSource, Source
 from hummdesk.ai.protocol import Quote
@@ -22,11 +22,6 @@ MAX_PARTS = 3
 """As many as a draft has citations."""
 MAX_TOTAL = 120
 """Words of all parts, unless the first alone is longer."""
-MAX_WORDS = 63
-"""Words that are quoted of a long article, its warning aside, unless its best sentence alone is longer."""
-MAX_SENTENCES = 4
-RELEVANCE_MARGIN = 0.3
-"""How much less relevant than the best a quoted sentence may be."""
 UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
@@ -67,10 +62,18 @@ def parts(
         if one.probability >= (LEADING_CLAUSE_THRESHOLD if one.source in leading else CLAUSE_THRESHOLD):
             chosen.setdefault(one.source, one)
     found: dict[Source, Part] = {}
-    for one in chosen.values():
+    for one in _asked_apart(chosen, clauses):
         part = _part(one, ranked)
         found.setdefault(part.ranked.source, part)
     return _shortened(list(found.values()))
+
+
+def _asked_apart(chosen: dict[Source, RankedSource], clauses: Sequence[RankedClause]) -> list[RankedSource]:
+    """Return the chosen sources, the first one asked for the clauses that no other one answers, if there are some."""
+    first, *others = chosen.values()
+    answered = {one.asked for one in others}
+    rest = [clause.ranked[0].asked[0] for clause in clauses if clause.ranked[0].asked not in answered]
+    return [replace(first, asked=(" ".join(rest),)) if others and rest else first, *others]
 
 
 def _part(chosen: RankedSource, ranked: Sequence[RankedSource]) -> Part:
@@ -109,19 +112,5 @@ def _shortened(found: Sequence[Part]) -> list[Part]:
 
 def quoted(ranked: RankedSource) -> str:
     """Return the sentences of an article that answer, in their order; a canned reply or past answer as it is."""
-    sentences = ranked.source.sentences
-    if not sentences:
-        return ranked.source.body
-    best_first = sorted(range(len(sentences)), key=lambda number: (-ranked.relevance[number], number))
-    chosen = {number for number, one in enumerate(sentences) if one.is_warning}
-    free = MAX_WORDS
-    for number in best_first[:MAX_SENTENCES]:
-        free -= count_words(sentences[number].text)
-        is_relevant = ranked.relevance[number] >= ranked.relevance[best_first[0]] - RELEVANCE_MARGIN
-        if number == best_first[0] or (free >= 0 and is_relevant):
-            chosen.add(number)
-    return _joined([sentences[number] for number in sorted(chosen)])
-
-
-def _joined(sentences: Sequence[Sentence]) -> str:
-    return " ".join(one.text for one in sentences)
+    source = ranked.source
+    return quotation.quote(source.sentences, source.passages, ranked.asked) if source.sentences else source.body

@@ -29,6 +29,15 @@ class Sentence:
     heading: str = ""
     is_warning: bool = False
     """It stands in bold before everything else."""
+    line: int = 0
+    """Index of its line: a paragraph, or an item of a list."""
+    mark: str = ""
+    """Of the item of a list that it begins: `-`, or its number, such as `3.`"""
+
+    @property
+    def is_step(self) -> bool:
+        """It begins an item of a numbered list."""
+        return self.mark not in ("", "-")
 
 
 def count_words(text: str) -> int:
@@ -50,17 +59,22 @@ def _sentences(body: str) -> Iterator[Sentence]:
             heading = _HEADING.sub("", line)
         elif line:
             is_warning = is_first and line.startswith(_BOLD) and line.endswith(_BOLD)
-            for text in _split(line, is_numbered_item=place in items):
-                yield Sentence(text[:MAX_SENTENCE], heading, is_warning)
+            mark, (first, *others) = _split(line, is_numbered_item=place in items)
+            yield Sentence(first[:MAX_SENTENCE], heading, is_warning, place, mark)
+            yield from (Sentence(one[:MAX_SENTENCE], heading, is_warning, place) for one in others)
             is_first = False
 
 
-def _split(line: str, *, is_numbered_item: bool) -> list[str]:
-    """Return the sentences of a line without the mark of a list; "30. June is the last day" is one sentence."""
+def _split(line: str, *, is_numbered_item: bool) -> tuple[str, list[str]]:
+    """Return the mark of a line in a list, and its sentences without it; "30. June is the last day" is one sentence."""
     found = _NUMBER.match(line)
     number = found[0] if found else ""
-    first, *others = SENTENCE_END.split(_BULLET.sub("", line.removeprefix(number)).replace(_BOLD, ""))
-    return [first if is_numbered_item else number + first, *others]
+    text = line.removeprefix(number)
+    bullet = _BULLET.match(text)
+    first, *others = SENTENCE_END.split((text[bullet.end() :] if bullet else text).replace(_BOLD, ""))
+    if is_numbered_item:
+        return number.strip(), [first, *others]
+    return "-" if bullet and not number else "", [number + first, *others]
 
 
 def _numbered_items(lines: Sequence[str]) -> set[int]:

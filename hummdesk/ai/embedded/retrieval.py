@@ -87,6 +87,8 @@ PRECEDING_TURNS = 2
 
 CACHED_BYTES = 40_000_000
 """Size of the passages that are cached per process: of about 300 sources of 25 passages, or of 40 long articles."""
+CACHED_QUERIES = 8
+"""Groups of texts of a message whose features are cached per process, to compare them with several sources."""
 CACHED_TEXTS = 500
 """Texts of sources and messages whose words are cached per process."""
 
@@ -161,6 +163,27 @@ def follow_up_probability(evidence: tuple[float, float]) -> float:
     return 1 / (1 + math.exp(-(np.array(evidence) @ FOLLOW_UP_WEIGHTS + FOLLOW_UP_INTERCEPT)))
 
 
+def similarity(queries: Sequence[str], passages: Sequence[str]) -> Vectors:
+    """Return the similarity of each query, as a row, to each passage of one source."""
+    known = _PASSAGES.get(tuple(passages))
+    index = _WordIndex(known.words)
+    words = np.array([index.similarity(query) for query in queries])
+    similar: Vectors = _query_features(tuple(queries)) @ known.features.T + WORD_WEIGHT * words
+    return similar
+
+
+def word_overlap(query: str, texts: Sequence[str]) -> Vectors:
+    """Return the share of the weights of a query's words that each text contains, of those that any contains."""
+    frequencies = Counter(word for text in texts for word in _words(text))
+    weights = {
+        word: _inverse_frequency(frequencies[word], len(texts))
+        for word in sorted(_words(query) - STOPWORDS)
+        if frequencies[word]
+    }
+    total = sum(weights.values()) or 1.0
+    return np.array([sum(own for word, own in weights.items() if word in _words(text)) for text in texts]) / total
+
+
 class PassageIndex:
     """A searchable collection of sources, each a group of passages and their text as a whole."""
 
@@ -233,6 +256,11 @@ def _features(texts: Sequence[str]) -> Vectors:
     topic = normalize(classifiers.topic_probabilities(meaning))
     phrasing = classifiers.centre(encoded, load_weights()["mean"])
     return np.hstack([meaning, math.sqrt(TOPIC_WEIGHT) * topic, math.sqrt(PHRASING_WEIGHT) * phrasing])
+
+
+@lru_cache(maxsize=CACHED_QUERIES)
+def _query_features(queries: tuple[str, ...]) -> Vectors:
+    return _features(queries)
 
 
 def _kernel(similarity: Vectors) -> Vectors:

@@ -1,6 +1,5 @@
 """Ranking of an account's articles, canned replies and past answers for one message."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,7 +9,6 @@ from hummdesk.ai.embedded import article_text, classifiers, language
 from hummdesk.ai.embedded.analysis import MessageFeatures
 from hummdesk.ai.embedded.article_text import Sentence
 from hummdesk.ai.embedded.retrieval import (
-    Match,
     PassageIndex,
     Query,
     answer_probability,
@@ -25,8 +23,6 @@ THRESHOLD = 0.45
 """Least probability with which a source is used; if no source reaches it, the provider abstains."""
 LANGUAGE_MARGIN = 0.15
 """How much less probable a source in the customer's language may be and still come first."""
-FOLLOWING_PENALTY = 0.1
-"""How much less relevant than a sentence the one after it is at most."""
 FOLLOW_UP_SCOPE = 0.1
 """Least probability of being in scope for a message that may follow up another one: "And then?" is in scope enough."""
 SHORT_BODY = 45
@@ -82,8 +78,8 @@ class RankedSource:
     probability: float
     """That it answers the message."""
     score: float
-    relevance: tuple[float, ...]
-    """Of each of its sentences to the message."""
+    asked: tuple[str, ...]
+    """What it was searched for: the message, or a clause of it, and if it was needed the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +122,11 @@ def _follow_up(
 def _search(message: MessageFeatures, knowledge: Knowledge, queries: Sequence[Query]) -> list[RankedSource]:
     sources, index = _indexed(knowledge)
     in_scope = _in_scope(message)
-    return [_ranked(sources[match.source], match, in_scope) for match in index.search(queries)]
+    asked = tuple(query.text for query in queries if not query.penalty)
+    return [
+        RankedSource(sources[match.source], answer_probability(match, in_scope), match.score, asked)
+        for match in index.search(queries)
+    ]
 
 
 def _in_scope(message: MessageFeatures) -> float:
@@ -139,19 +139,6 @@ def rank_by_clause(message: MessageFeatures, knowledge: Knowledge) -> list[Ranke
     if len(clauses) < 2 or not sources:
         return []
     return [RankedClause(len(stems(one)), _search(message, knowledge, [Query(one)])) for one in clauses]
-
-
-def _ranked(source: Source, match: Match, in_scope: float) -> RankedSource:
-    count = len(source.sentences)
-    in_context, alone = match.passages[-2 * count : len(match.passages) - count], match.passages[-count:]
-    relevance = [(one + other) / 2 for one, other in zip(in_context, alone, strict=True)] if count else []
-    return RankedSource(source, answer_probability(match, in_scope), match.score, tuple(_with_following(relevance)))
-
-
-def _with_following(relevance: Sequence[float]) -> list[float]:
-    """Give a sentence, which may complete the one before, at least the relevance of that less FOLLOWING_PENALTY."""
-    before = [-math.inf, *relevance]
-    return [max(own, previous - FOLLOWING_PENALTY) for own, previous in zip(relevance, before, strict=False)]
 
 
 def select_sources(ranked: Sequence[RankedSource], customer_language: str) -> list[RankedSource]:

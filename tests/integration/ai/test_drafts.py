@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from hummdesk.ai.embedded import source_ranking
-from hummdesk.ai.embedded.answer import MAX_WORDS
 from hummdesk.ai.embedded.contradictions import contradict
+from hummdesk.ai.embedded.quotation import MAX_WORDS
 from hummdesk.ai.embedded.source_ranking import THRESHOLD
 from hummdesk.ai.protocol import (
     Article,
@@ -246,14 +246,15 @@ async def test_two_questions_are_answered_from_two_articles(embedded: Provider) 
     assert all(one.text in (made.content or "") for one in made.quotes)
 
 
-async def test_warning_of_an_article_comes_first(embedded: Provider) -> None:
+async def test_warning_of_an_article_comes_before_its_steps(embedded: Provider) -> None:
     filler = "The green light shows that the plug is in. Store everything in a dry place. " * 4
-    body = f"**Never open the battery.**\n\n## Charging\n\n{filler}\n\nCharging the battery takes four hours at home."
-    article = Article(id="1", title="Charging the battery", body=body, questions=("How long does charging take?",))
-    made = await draft(embedded, "How long does charging the battery take?", Knowledge(articles=(article,)), None)
+    steps = "1. Take the battery out of the bicycle.\n2. Connect the battery to the charger."
+    body = f"**Never open the battery.**\n\n{filler}\n\n## How to charge the battery\n\n{steps}"
+    article = Article(id="1", title="Charging the battery", body=body, questions=("How do I charge the battery?",))
+    made = await draft(embedded, "How do I charge the battery?", Knowledge(articles=(article,)), None)
     assert made.content is not None
-    assert made.content.startswith("Never open the battery. ")
-    assert "Charging the battery takes four hours at home." in made.content
+    assert made.content.startswith("Never open the battery.")
+    assert made.content.endswith(f"How to charge the battery\n{steps}")
 
 
 @pytest.mark.parametrize("newest", [0, 1])

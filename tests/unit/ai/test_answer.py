@@ -11,7 +11,10 @@ def ranked(words: int = 1, /, **probabilities: float) -> list[RankedSource]:
     """Return sources by title in this order; the body of each repeats its title."""
     return [
         RankedSource(
-            Source(Citation(kind="article", title=title, id=title), " ".join([title] * words)), probability, 1.0, ()
+            Source(Citation(kind="article", title=title, id=title), " ".join([title] * words)),
+            probability,
+            1.0,
+            asked=(" ".join(probabilities),),
         )
         for title, probability in probabilities.items()
     ]
@@ -86,3 +89,15 @@ def test_least_probable_part_of_a_long_draft_is_dropped_but_not_the_first() -> N
     assert titles(ranked(45, a=0.5), long(bb=0.7), long(c=0.6)) == ["a", "bb"]
     assert titles(ranked(45, a=0.5), long(bb=0.6), long(c=0.7)) == ["a", "c"]
     assert titles(ranked(45, a=0.5), RankedClause(5, ranked(10, bb=0.7)), long(c=0.6)) == ["a", "bb", "c"]
+
+
+def test_first_source_is_asked_for_the_clauses_that_no_other_one_answers() -> None:
+    whole = ranked(key=0.86, stolen=0.4)
+    found = parts(whole, whole[:1], [clause(key=0.9), clause(stolen=0.9), clause(lamp=0.1)])
+    assert [part.ranked.asked for part in found] == [("key lamp",), ("stolen",)]
+
+
+def test_only_source_is_asked_for_the_whole_message() -> None:
+    whole = ranked(key=0.86, stolen=0.1)
+    found = parts(whole, whole[:1], [clause(key=0.9), clause(lamp=0.1)])
+    assert [part.ranked.asked for part in found] == [("key stolen",)]

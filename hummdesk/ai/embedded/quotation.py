@@ -1,0 +1,181 @@
+"""Quotation: which sentences of a long article answer a message.
+
+Each sentence has a share of the article's relevance, a softmax over what `evidence` returns. The units with the largest
+shares are quoted, in the article's order, until they hold MASS of it: one sentence if one stands out, more if the
+message asks for several things or resembles many. A unit is a sentence of a paragraph, a whole item of a list, all
+steps of a short list, or the warning at the beginning of the article, which is also quoted before steps.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from hummdesk.ai.embedded.article_text import Sentence, count_words
+from hummdesk.ai.embedded.encoder import Vectors
+from hummdesk.ai.embedded.retrieval import clauses_of, similarity, word_overlap
+
+MASS = 0.85
+"""Share of an article's relevance that is quoted."""
+MAX_WORDS = 63
+"""Words that are quoted of a long article, unless the best unit alone is longer."""
+MAX_UNITS = 4
+EVIDENCE = (
+    "message",
+    "searched",
+    "clause",
+    "before",
+    "line",
+    "section",
+    "heading",
+    "words",
+    "digits",
+    "question",
+)
+WEIGHTS = (3.94, 1.58, 1.52, 0.40, 1.60, 2.70, 1.56, 0.81, 0.51, -3.94)
+"""Of EVIDENCE, by a fit of `training/quotation.py`."""
+NO_SENTENCE = -1.0
+"""Relevance of what stands before the first sentence of a section."""
+
+_DIGIT = re.compile(r"\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Sentences of which none is quoted alone."""
+
+    numbers: tuple[int, ...]
+    words: int
+    share: float
+    """Of the relevance, all of them together."""
+    best: float
+    """The largest share of one of them."""
+
+
+def quote(sentences: Sequence[Sentence], passages: Sequence[str], asked: Sequence[str]) -> str:
+    """Return the sentences that answer, in their order, with the headings of items of lists.
+
+    `passages` are those of the source, the last ones for each sentence in context and alone; `asked` are the message
+    and, if it was searched with it, the conversation.
+    """
+    chosen = select(sentences, evidence(sentences, passages, asked), np.array(WEIGHTS))
+    return _joined([sentences[number] for number in chosen])
+
+
+def select(sentences: Sequence[Sentence], evidence: Vectors, weights: Vectors) -> list[int]:
+    """Return the indexes of the sentences that are quoted."""
+    scores = evidence @ weights
+    shares = np.exp(scores - scores.max())
+    chosen = _chosen(list(_units(sentences, (shares / shares.sum()).tolist())))
+    numbers = {number for unit in chosen for number in unit.numbers}
+    if any(sentences[number].is_step for number in numbers):
+        numbers |= {number for number, one in enumerate(sentences) if one.is_warning}
+    return sorted(numbers)
+
+
+def _units(sentences: Sequence[Sentence], shares: Sequence[float]) -> Iterator[Unit]:
+    for numbers in _whole_steps(sentences, list(_lines(sentences))):
+        own = [shares[number] for number in numbers]
+        yield Unit(numbers, _count(sentences, numbers), sum(own), max(own))
+
+
+def _lines(sentences: Sequence[Sentence]) -> Iterator[tuple[int, ...]]:
+    """Return the sentences of paragraphs one by one, those of an item of a list or of the warning together."""
+    for _, grouped in groupby(range(len(sentences)), key=lambda number: sentences[number].line):
+        line = tuple(grouped)
+        first = sentences[line[0]]
+        yield from [line] if first.mark or first.is_warning else [(number,) for number in line]
+
+
+def _whole_steps(sentences: Sequence[Sentence], lines: Sequence[tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
+    """Join the steps of a list that is short enough to be quoted as a whole."""
+    for is_steps, grouped in groupby(lines, key=lambda line: sentences[line[0]].is_step):
+        items = list(grouped)
+        whole = tuple(number for line in items for number in line)
+        yield from [whole] if is_steps and _count(sentences, whole) <= MAX_WORDS else items
+
+
+def _count(sentences: Sequence[Sentence], numbers: Sequence[int]) -> int:
+    return sum(count_words(sentences[number].text) for number in numbers)
+
+
+def _chosen(units: Sequence[Unit]) -> list[Unit]:
+    best, *others = sorted(units, key=lambda unit: (-unit.best, unit.numbers))
+    chosen, free, seen = [best], MAX_WORDS - best.words, best.share
+    for unit in others:
+        if seen >= MASS or len(chosen) == MAX_UNITS:
+            break
+        seen += unit.share
+        if unit.words <= free:
+            chosen.append(unit)
+            free -= unit.words
+    return chosen
+
+
+def _joined(sentences: Sequence[Sentence]) -> str:
+    """Return sentences as text; each item of a list is a line, the first one below the heading of its section."""
+    text, last_heading, is_list = "", "", False
+    for _, line in groupby(sentences, key=lambda one: one.line):
+        first, *others = line
+        sentence = " ".join(one.text for one in (first, *others))
+        heading = f"{first.heading}\n" if first.mark and first.heading != last_heading else ""
+        is_item = bool(first.mark)
+        text += ("\n" if is_item or is_list else " ") if text else ""
+        text += f"{heading}{first.mark} {sentence}" if is_item else sentence
+        last_heading, is_list = first.heading, is_item
+    return text
+
+
+def evidence(sentences: Sequence[Sentence], passages: Sequence[str], asked: Sequence[str]) -> Vectors:
+    """Return a row for each sentence, with a column for each of EVIDENCE.
+
+    Similarities are relative to the largest one in the article: which sentences answer is another question than
+    whether the article does.
+    """
+    count = len(sentences)
+    queries = [*asked, *(clauses_of(asked[0]) or asked[:1])]
+    similar = similarity(queries, passages)
+    similar = (similar[:, -2 * count : -count] + similar[:, -count:]) / 2
+    message, searched, clauses = similar[0], similar[: len(asked)].max(axis=0), similar[len(asked) :]
+    relative = searched - searched.max()
+    sections = [one.heading for one in sentences]
+    before = [NO_SENTENCE, *relative[:-1].tolist()]
+    texts = [one.text for one in sentences]
+    return np.column_stack(
+        [
+            message - message.max(),
+            relative,
+            (clauses - clauses.max(axis=1, keepdims=True)).max(axis=0),
+            [
+                own if number == 0 or sections[number - 1] == sections[number] else NO_SENTENCE
+                for number, own in enumerate(before)
+            ],
+            _of_groups(searched, [one.line for one in sentences], most=count),
+            _of_groups(searched, sections, most=2),
+            _headings(queries, len(asked), sections),
+            word_overlap(asked[0], [f"{one.text} {one.heading}" for one in sentences]),
+            [_DIGIT.search(text) is not None for text in texts],
+            [text.endswith(("?", "？")) for text in texts],
+        ]
+    ).astype(float)
+
+
+def _of_groups(values: Vectors, groups: Sequence[object], *, most: int) -> Vectors:
+    """Return for each value the mean of the `most` largest ones of its group, relative to that of the best group."""
+    means = {
+        group: float(np.sort([own for own, of in zip(values, groups, strict=True) if of == group])[-most:].mean())
+        for group in dict.fromkeys(groups)
+    }
+    return np.array([means[group] for group in groups]) - max(means.values())
+
+
+def _headings(queries: Sequence[str], count: int, sections: Sequence[str]) -> Vectors:
+    """Return the similarity of the first `count` queries to the heading of each sentence, relative to the largest."""
+    headings = [one for one in dict.fromkeys(sections) if one]
+    if not headings:
+        return np.zeros(len(sections))
+    similar = dict(zip(headings, similarity(queries, headings)[:count].max(axis=0).tolist(), strict=True))
+    relative: Vectors = np.array([similar.get(one, 0.0) for one in sections]) - max(similar.values())
+    return relative
