@@ -95,9 +95,12 @@ _SIGNATURE = re.compile(
     rf"(?:^|\n|(?<=[.!?] )){_phrases('signatures')}[^.?\n]{{0,40}}(?:\n+[^.?\n]{{1,60}}){{0,3}}[.!]?$"
 )
 _COMPOSED = frozenset(
-    " ".join(words(phrase)) for phrases in PHRASES.values() if "closing" in phrases for phrase in phrases.values()
+    " ".join(words(phrase))
+    for name, phrases in PHRASES.items()
+    if name == "other_language" or "closing" in phrases
+    for phrase in phrases.values()
 )
-"""Phrases that drafts had around an answer until 0.2."""
+"""Phrases that drafts have before an answer, or had around it until 0.2."""
 
 
 def _names(reply: AgentReply, messages: Iterable[str]) -> frozenset[str]:

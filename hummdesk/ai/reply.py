@@ -9,6 +9,7 @@ from hummdesk.ai.protocol import Citation, Classification, Tone
 
 PHRASES: dict[str, Any] = json.loads(Path(__file__).with_name("phrases.json").read_text(encoding="utf-8"))
 ENGLISH = "en"
+UNKNOWN = "und"
 MAX_NAMES = 4
 
 _SLOT = re.compile(r"\{\{? ?([A-Za-z][\w. -]{0,39}?) ?\}?\}")
@@ -27,6 +28,15 @@ def compose(answer: str, *, customer_name: str | None, tone: Tone, language: str
     """Return the whole reply: the answer, after the name if it is known, in the language of the answer or English."""
     greeting = _greeting(PHRASES.get(language, PHRASES[ENGLISH]), customer_name or "", tone)
     return f"{greeting}\n\n{answer}" if greeting else answer
+
+
+def language_notice(spoken: str, *, answer: str) -> str | None:
+    """Return the sentence that precedes an answer in another language than the customer's; None if it is the same.
+
+    None also if one of the languages is unknown, or is none in which the sentence is known.
+    """
+    notices: dict[str, str] = PHRASES["other_language"]
+    return notices.get(spoken) if answer not in (spoken, UNKNOWN) else None
 
 
 def fill(answer: str, *, customer_name: str | None) -> str:

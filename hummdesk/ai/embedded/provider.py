@@ -51,7 +51,8 @@ class EmbeddedProvider:
         features = await self._features.submit(one_line(message_text(message)))
         classification = classify(features, context)
         ranked = rank_sources(features, knowledge, context.history)
-        selected = select_sources(ranked, message.language or classification.language)
+        customer_language = message.language or classification.language
+        selected = select_sources(ranked, customer_language)
         tone = reply.tone(features.text, classification)
         parts = answer.parts(ranked, selected, rank_by_clause(features, knowledge))
         if not parts:
@@ -66,13 +67,15 @@ class EmbeddedProvider:
                 nearest=tuple(filter(None, nearest))[:MAX_CITATIONS],
             )
         best, citation = parts[0].ranked, parts[0].ranked.source.citation
-        text = "\n\n".join(part.text for part in parts)
+        spoken = language.detect(best.source.body)
+        notice = reply.language_notice(customer_language, answer=spoken)
+        text = reply.fill("\n\n".join(part.text for part in parts), customer_name=message.customer_name)
         return Draft(
             content=reply.compose(
-                reply.fill(text, customer_name=message.customer_name),
+                f"{notice}\n\n{text}" if notice else text,
                 customer_name=message.customer_name,
                 tone=tone,
-                language=language.detect(best.source.body),
+                language=customer_language if notice else spoken,
             ),
             confidence=round(min(part.ranked.probability for part in parts), 3),
             reasoning=_reason_to_answer(parts),

@@ -356,6 +356,12 @@ async def test_article_in_language_of_customer_comes_first(embedded: Provider) -
     assert (await draft(embedded, "How many days do I have to return something?", both)).sources[:1] == ("en",)
     only = await draft(embedded, "Wie lange kann ich etwas zurückgeben?", Knowledge(articles=(english,)))
     assert only.sources == ("en",)
+    assert only.content is not None
+    assert only.content.split("\n\n") == [
+        "Hallo Maya!",
+        "Leider haben wir diese Auskunft nur in einer anderen Sprache:",
+        english.body,
+    ]
 
 
 async def test_unknown_slot_value_is_a_visible_gap(embedded: Provider) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from hummdesk.ai.answer_extraction import MAX_ANSWER, MAX_QUESTION, AgentReply, ExtractedAnswer, extract
-from hummdesk.ai.reply import compose
+from hummdesk.ai.reply import PHRASES, compose
 
 QUESTION = "Do you rent out tents?"
 ANSWER = "We rent tents by the week, from £15."
@@ -46,6 +46,7 @@ def test_draft_use_is_detected_from_reply(content: str, use: str) -> None:
     [
         ANSWER,
         DRAFT,
+        f"{PHRASES['other_language']['de']}\n\n{ANSWER}",
         f"Hi Maya, {ANSWER}",
         f"Maya, {ANSWER}",
         f"Dear Ms Thornton,\n\n{ANSWER}\n\nKind regards,\nTom Baker\nCustomer care",

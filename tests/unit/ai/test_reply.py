@@ -2,7 +2,8 @@
 
 import pytest
 
-from hummdesk.ai.reply import compose, fill
+from hummdesk.ai.embedded.language import detect
+from hummdesk.ai.reply import PHRASES, compose, fill, language_notice
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,22 @@ def test_compose_in_unknown_language_falls_back_to_english() -> None:
 
 def test_compose_without_a_name_is_the_answer() -> None:
     assert compose("Yes.", customer_name="12345", tone="friendly", language="en") == "Yes."
+
+
+@pytest.mark.parametrize(
+    ("spoken", "answer", "has_notice"),
+    [
+        ("de", "en", True),
+        ("en", "de", True),
+        ("de", "de", False),
+        ("de", "und", False),
+        ("und", "en", False),
+        ("fi", "en", False),
+    ],
+)
+def test_language_notice_is_for_customers_of_a_known_other_language(spoken: str, answer: str, has_notice: bool) -> None:
+    assert (language_notice(spoken, answer=answer) is not None) == has_notice
+
+
+def test_language_notices_are_written_in_their_language() -> None:
+    assert {detect(notice) for notice in PHRASES["other_language"].values()} == PHRASES["other_language"].keys()
