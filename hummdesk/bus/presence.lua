@@ -20,9 +20,17 @@ if step == 'overdue' then -- unpublished for `lease`; no other caller gets them 
   return found
 end
 
+local extended = {}
+local function extend(key) -- once, though many leases of a call have the same key
+  if not extended[key] then
+    redis.call('EXPIRE', key, expiry)
+    extended[key] = true
+  end
+end
+
 local function mark_unpublished(account, agent)
   redis.call('ZADD', KEYS[2], now, account .. '/' .. agent)
-  redis.call('EXPIRE', KEYS[2], expiry)
+  extend(KEYS[2])
 end
 
 function steps.confirm(statuses, sockets, account, agent)
@@ -75,9 +83,9 @@ function steps.join(statuses, sockets, account, agent, socket, member)
     redis.call('HSET', statuses, agent, 'online')
     mark_unpublished(account, agent)
   end
-  redis.call('EXPIRE', statuses, expiry)
-  redis.call('EXPIRE', sockets, expiry)
-  redis.call('EXPIRE', KEYS[1], expiry)
+  extend(statuses)
+  extend(sockets)
+  extend(KEYS[1])
   return is_new and 'online'
 end
 

@@ -272,3 +272,17 @@ async def test_viewers_and_customers_have_no_presence(account: Account) -> None:
         assert await client.refused("agent_online") == "FORBIDDEN"
         assert await client.refused("set_agent_status", {"status": "away"}) == "FORBIDDEN"
     assert await customer.refused("get_presence") == "FORBIDDEN"
+
+
+async def test_renewal_of_several_leases_extends_each_of_their_keys(account: Account, web_settings: Settings) -> None:
+    people = [account.people[name].id for name in ("agent", "admin")]
+    leases = [Lease(account.id, person, f"tab {number}") for person in people for number in range(2)]
+    [group] = groups(web_settings)
+    keys = [group.leases, group.statuses(account.id), *(group.sockets(account.id, person) for person in people)]
+    async with presence(web_settings) as one, Redis.from_url(web_settings.redis) as redis:
+        await one.renew(leases)
+        for key in keys:
+            assert await redis.persist(key), "the key had no expiry"
+        await one.renew(leases)
+        assert [0 < await redis.ttl(key) <= web_settings.presence_ttl_seconds for key in keys] == [True] * len(keys)
+        assert [await one.confirm(account.id, person) for person in people] == ["online", "online"]
