@@ -2,12 +2,13 @@
 
 The sentences that answer a question of training/examples/help_centres and help_centres_extra are those that state its
 facts. Each question is asked of its article, and of the article together with two others of the same company, as
-sections of a longer one.
+sections of a longer one. The title of an article is asked, too, as customers do who search: what answers it are the
+sentences that answer the questions to the article.
 
-Printed are also, of each company by a fit to the others: the share of questions of which every fact is quoted, and of
-the questions in training/examples/quotations.jsonl, whose sentences were judged by hand, the share of the quoted
-sentences that do not belong to the answer. `needed` are the sentences of a short answer, `fitting` others that an agent
-would leave in it.
+Printed are also, of each company by a fit to the others: the share of the facts that are quoted, the share of questions
+of which every fact is, and of the questions in training/examples/quotations.jsonl, whose sentences were judged by hand,
+the share of the quoted sentences that do not belong to the answer. `needed` are the sentences of a short answer,
+`fitting` others that an agent would leave in it.
 """
 
 import json
@@ -26,6 +27,8 @@ from hummdesk.ai.protocol import Article, Knowledge
 from hummdesk.ai.text import plain
 from training.corpus import EXAMPLES, CustomerQuestion, HelpCentre, load_help_centres
 
+TITLE = "title"
+"""Kind of the questions that are titles."""
 SECTIONS = 3
 """Articles that are joined to a longer one."""
 PENALTY = 5.0
@@ -43,6 +46,7 @@ class Case:
     """A question to an article that answers it: its sentences, and the numbers of those that state each fact."""
 
     company: str
+    kind: str
     sentences: tuple[Sentence, ...]
     evidence: Vectors
     facts: tuple[frozenset[int], ...]
@@ -62,13 +66,18 @@ def cases(centre: HelpCentre, judged: dict[tuple[str, str], Judged]) -> Iterator
         for start in range(0, len(centre.articles), SECTIONS)
         for article in centre.articles[start : start + SECTIONS]
     }
-    by_id = {article.id: article for article in centre.articles}
-    for question in centre.questions:
-        for source in sorted(question.sources):
-            for article in (by_id[source], longer[source]):
-                found = _case(centre.name, question, article)
-                if found is not None:
-                    yield replace(found, judged=judged.get((source, question.text)))
+    for article in centre.articles:
+        questions = [one for one in centre.questions if article.id in one.sources]
+        asked = [(one, whole) for one in questions for whole in (article, longer[article.id])]
+        for question, whole in [*asked, (_title(article, questions), article)]:
+            found = _case(centre.name, question, whole)
+            if found is not None:
+                yield replace(found, judged=judged.get((article.id, question.text)))
+
+
+def _title(article: Article, questions: Sequence[CustomerQuestion]) -> CustomerQuestion:
+    facts = tuple(fact for one in questions for fact in one.facts)
+    return CustomerQuestion(kind=TITLE, text=article.title, history=(), sources=frozenset({article.id}), facts=facts)
 
 
 def _joined(articles: Sequence[Article]) -> Article:
@@ -85,7 +94,14 @@ def _case(company: str, question: CustomerQuestion, article: Article) -> Case | 
     queries = queries_of(plain(question.text), question.history)
     asked = [query.text for query in queries if not query.penalty]
     found = quotation.evidence(source.sentences, source.passages, asked)
-    return Case(company=company, sentences=source.sentences, evidence=found, facts=facts, judged=None)
+    return Case(
+        company=company,
+        kind=question.kind,
+        sentences=source.sentences,
+        evidence=found,
+        facts=facts,
+        judged=None,
+    )
 
 
 def _stating(source: Source, spellings: Sequence[str]) -> frozenset[int]:
@@ -130,19 +146,24 @@ def fit(known: Sequence[Case]) -> Vectors:
 
 def report(known: Sequence[Case], weights: dict[str, Vectors]) -> str:
     """Return what is quoted with the weights of each company."""
-    stated, words, foreign, quoted, found, needed = [], [], 0, 0, 0, 0
-    for one in known:
-        chosen = quotation.select(one.sentences, one.evidence, weights[one.company])
-        stated.append(all(fact & set(chosen) for fact in one.facts))
-        words.append(sum(count_words(one.sentences[number].text) for number in chosen))
-        if one.judged is not None:
-            texts = {one.sentences[number].text for number in chosen}
-            foreign += len(texts - one.judged.needed - one.judged.fitting)
-            quoted += len(texts)
-            found, needed = found + len(texts & one.judged.needed), needed + len(one.judged.needed)
+    quoted = [quotation.select(one.sentences, one.evidence, weights[one.company]) for one in known]
+    pairs = list(zip(known, map(frozenset, quoted), strict=True))
+    facts = [bool(fact & chosen) for one, chosen in pairs for fact in one.facts]
+    whole = [all(fact & chosen for fact in one.facts) for one, chosen in pairs]
+    words = [sum(count_words(one.sentences[number].text) for number in chosen) for one, chosen in pairs]
+    judged = [
+        (one.judged, {one.sentences[number].text for number in chosen})
+        for one, chosen in pairs
+        if one.judged is not None
+    ]
+    belongs = [text in one.needed | one.fitting for one, texts in judged for text in texts]
+    needed = [text in texts for one, texts in judged for text in one.needed]
+    quoted_facts = f"facts {np.mean(facts):.3f}, every fact {np.mean(whole):.3f}, words {np.mean(words):.1f}"
+    if not judged:
+        return f"{len(known)} questions: {quoted_facts}"
     return (
-        f"every fact {np.mean(stated):.3f} of {len(stated)}, words {np.mean(words):.1f}, of {quoted} judged sentences "
-        f"{foreign / quoted:.3f} do not belong, {found / needed:.3f} of {needed} needed ones are quoted"
+        f"{len(known)} questions: {quoted_facts}; "
+        f"judged: do not belong {1 - np.mean(belongs):.3f}, needed {np.mean(needed):.3f}"
     )
 
 
@@ -151,7 +172,13 @@ def main() -> None:
     known = [case for centre in load_all_help_centres() for case in cases(centre, judged)]
     companies = sorted({one.company for one in known})
     held_out = {company: fit([one for one in known if one.company != company]) for company in companies}
-    print(report(known, held_out))
+    kinds = {one.kind for one in known}
+    for name, chosen in (
+        ("all but titles", kinds - {TITLE}),
+        ("without paraphrases", kinds - {TITLE, "paraphrase"}),
+        ("titles", {TITLE}),
+    ):
+        print(f"{name}, {report([one for one in known if one.kind in chosen], held_out)}")
     for name, weight in zip(quotation.EVIDENCE, fit(known).tolist(), strict=True):
         print(f"{name:<10} {weight:7.2f}")
 

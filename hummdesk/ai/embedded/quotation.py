@@ -24,6 +24,7 @@ MAX_WORDS = 63
 MAX_UNITS = 4
 EVIDENCE = (
     "message",
+    "title",
     "searched",
     "clause",
     "before",
@@ -34,7 +35,7 @@ EVIDENCE = (
     "digits",
     "question",
 )
-WEIGHTS = (3.94, 1.58, 1.52, 0.40, 1.60, 2.70, 1.56, 0.81, 0.51, -3.94)
+WEIGHTS = (5.46, -4.23, 1.74, 1.19, 0.34, 1.41, 2.68, 1.57, 0.73, 0.48, -4.08)
 """Of EVIDENCE, by a fit of `training/quotation.py`."""
 NO_SENTENCE = -1.0
 """Relevance of what stands before the first sentence of a section."""
@@ -132,12 +133,13 @@ def evidence(sentences: Sequence[Sentence], passages: Sequence[str], asked: Sequ
     """Return a row for each sentence, with a column for each of EVIDENCE.
 
     Similarities are relative to the largest one in the article: which sentences answer is another question than
-    whether the article does.
+    whether the article does. A message that is like the title asks for all of the article: the more it is, the less the
+    similarity of a sentence says, which only repeats the title.
     """
     count = len(sentences)
     queries = [*asked, *(clauses_of(asked[0]) or asked[:1])]
     similar = similarity(queries, passages)
-    similar = (similar[:, -2 * count : -count] + similar[:, -count:]) / 2
+    title, similar = float(similar[0, 0]), (similar[:, -2 * count : -count] + similar[:, -count:]) / 2
     message, searched, clauses = similar[0], similar[: len(asked)].max(axis=0), similar[len(asked) :]
     relative = searched - searched.max()
     sections = [one.heading for one in sentences]
@@ -146,6 +148,7 @@ def evidence(sentences: Sequence[Sentence], passages: Sequence[str], asked: Sequ
     return np.column_stack(
         [
             message - message.max(),
+            title * (message - message.max()),
             relative,
             (clauses - clauses.max(axis=1, keepdims=True)).max(axis=0),
             [

@@ -1,5 +1,7 @@
 """Which sentences of an article are quoted, and what is quoted with them so that they can be understood."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,15 @@ def test_sentence_of_each_question_of_a_message_is_quoted() -> None:
     assert "valid for four years" in quoted
     assert "redeem five of them" in quoted
     assert "Gardens" not in quoted
+
+
+def test_message_that_is_the_title_is_answered_by_what_does_not_repeat_it() -> None:
+    body = (
+        "Block it by telephone on 01555 0110. If the old card turns up again, cut the card up. "
+        "If your card was stolen, bring the reference of the police. A new one costs four pounds."
+    )
+    source = replace(sentences_of(body), citation=Citation(kind="article", title="Lost or stolen card", id="1"))
+    quoted = quote(source.sentences, source.passages, ("lost or stolen card",))
+    assert "01555 0110" in quoted
+    assert "four pounds" in quoted
+    assert "four pounds" not in quote(source.sentences, source.passages, ("Which telephone number blocks my card?",))
