@@ -1,4 +1,4 @@
-"""Events about what an inbox shows beside its conversations: labels, saved views and counts."""
+"""Events about what an inbox shows beside its conversations: labels, agents, teams, saved views and counts."""
 
 from typing import Literal, NotRequired, TypedDict, cast
 from uuid import UUID
@@ -23,6 +23,17 @@ class LabelChanged(Event):
     @classmethod
     def of(cls, account_id: UUID, label: Label) -> "LabelChanged":
         return cls(account_id=account_id, label_id=label.id, name=label.name, color=label.color, active=label.active)
+
+
+@event("directory_changed", to=(ACCOUNT,))
+class DirectoryChanged(Event):
+    """Users, with their photos, or teams were created or changed in the settings or over REST, but not by a command:
+    `get_presence` or `get_teams` answers otherwise than before.
+
+    Many clients receive it at once: they wait for a random time of some seconds before they send the request again.
+    """
+
+    part: Literal["agents", "teams"]
 
 
 class SavedFilter(TypedDict):

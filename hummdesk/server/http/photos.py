@@ -19,6 +19,7 @@ from hummdesk.core.errors import Forbidden, HummDeskError, Invalid, Unavailable
 from hummdesk.core.metrics import ERRORS
 from hummdesk.core.models import ANSWERING, Person
 from hummdesk.engine import network_of
+from hummdesk.publish.events.inbox import DirectoryChanged
 from hummdesk.server.api import problems
 from hummdesk.server.api.dispatch import authenticated
 from hummdesk.server.context import ServerContext
@@ -50,6 +51,7 @@ def blueprint(node: Node) -> Blueprint:
         async with context.database.account(actor.account_id) as tx:
             await photos.put(tx, actor, user_id, version=version, content=content)
         context.introductions.forget(actor.account_id)
+        await context.publisher.publish(DirectoryChanged(account_id=actor.account_id, part="agents"))
         return json({"photo": photos.path_of(actor.account_id, user_id, version)})
 
     async def remove(request: Request[Any, Any], user_id: UUID) -> HTTPResponse:
@@ -57,6 +59,7 @@ def blueprint(node: Node) -> Blueprint:
         async with context.database.account(actor.account_id) as tx:
             await photos.remove(tx, actor, user_id)
         context.introductions.forget(actor.account_id)
+        await context.publisher.publish(DirectoryChanged(account_id=actor.account_id, part="agents"))
         return empty()
 
     async def get(request: Request[Any, Any], account_id: UUID, user_id: UUID, version: str) -> HTTPResponse:

@@ -194,6 +194,29 @@ async def test_member_gets_the_rooms_of_the_team_at_once(admin: RestClient, acco
     assert "Third" not in [one["name"] for one in (await client.do("get_teams"))["teams"]]
 
 
+async def test_changes_of_users_and_teams_are_published_to_staff(admin: RestClient, account: Account) -> None:
+    viewer, customer = await account.connect("viewer"), await account.connect("customer", joins=True)
+    user = await admin.do("create_user", ADA)
+    await viewer.receives("directory_changed", part="agents")
+    team = await admin.do("create_team", {"name": "Returns"})
+    await viewer.receives("directory_changed", part="teams")
+    changes = [
+        ("update_user", {"name": "Ada L."}, {"id": user["id"]}, "agents"),
+        ("disable_user", None, {"id": user["id"]}, "agents"),
+        ("enable_user", None, {"id": user["id"]}, "agents"),
+        ("update_team", {"name": "Refunds"}, {"id": team["id"]}, "teams"),
+        ("add_team_members", {"userIds": [user["id"]]}, {"id": team["id"]}, "teams"),
+        ("remove_team_member", None, {"id": team["id"], "userId": user["id"]}, "teams"),
+    ]
+    for name, body, path, part in changes:
+        await admin.do(name, body, **path)
+        await viewer.receives("directory_changed", part=part)
+    message = {"conversationId": str(account.conversation), "content": "Hello"}
+    await customer.do("send_message", message)
+    await customer.receives("new_message")
+    assert "directory_changed" not in customer.names()
+
+
 async def test_contact_is_upserted_by_external_id_or_email(admin: RestClient, account: Account) -> None:
     made = await admin.do("upsert_contact", {"externalId": "c-7", "attributes": {"plan": "gold"}})
     assert "email" not in made

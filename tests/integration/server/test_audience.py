@@ -46,7 +46,7 @@ from hummdesk.publish.events.conversations import (
     ConversationUnassigned,
     ConversationUpdated,
 )
-from hummdesk.publish.events.inbox import LabelChanged, SavedViewChanged
+from hummdesk.publish.events.inbox import DirectoryChanged, LabelChanged, SavedViewChanged
 from hummdesk.publish.events.messages import Mentioned, MessageRead, MessageUpdated, NewMessage, UnreadChanged
 from hummdesk.publish.events.presence import (
     AgentOffline,
@@ -502,6 +502,7 @@ EXAMPLES: dict[type[Event], Callable[[Account], Event]] = {
     ),
     ConversationCreated: lambda a: ConversationCreated.of(a_conversation(a)),
     ConversationUpdated: lambda a: ConversationUpdated.of(a_conversation(a)),
+    DirectoryChanged: lambda a: DirectoryChanged(account_id=a.id, part="teams"),
     LabelChanged: lambda a: LabelChanged(
         account_id=a.id, label_id=new_id(), name="secret", color="#0b5f59", active=True
     ),

@@ -299,6 +299,11 @@ export interface LabelChanged {
   active: boolean;
 }
 
+/** Users, with their photos, or teams were created or changed in the settings or over REST, but not by a command: `get_presence` or `get_teams` answers otherwise than before. Many clients receive it at once: they wait for a random time of some seconds before they send the request again. */
+export interface DirectoryChanged {
+  part: "agents" | "teams";
+}
+
 /** What a saved view shows; what is not given does not matter. `mine`: of the agent who looks at it. `snoozed`: whether there is a time at which it is reopened. `sort` is `activity` without it. */
 export interface SavedFilter {
   status?: "open" | "pending" | "closed";
@@ -1092,6 +1097,7 @@ export interface ServerToClientEvents {
   conversation_activity: (payload: Activity) => void;
   conversation_rated: (payload: ConversationRated) => void;
   label_changed: (payload: LabelChanged) => void;
+  directory_changed: (payload: DirectoryChanged) => void;
   saved_view_changed: (payload: SavedViewChanged) => void;
   counts_changed: (payload: CountsChanged) => void;
   ai_processing_started: (payload: AIRun) => void;

@@ -323,6 +323,12 @@ class LabelChanged(TypedDict):
     active: bool
 
 
+class DirectoryChanged(TypedDict):
+    """Users, with their photos, or teams were created or changed in the settings or over REST, but not by a command: `get_presence` or `get_teams` answers otherwise than before. Many clients receive it at once: they wait for a random time of some seconds before they send the request again."""
+
+    part: Literal["agents", "teams"]
+
+
 class SavedFilter(TypedDict):
     """What a saved view shows; what is not given does not matter. `mine`: of the agent who looks at it. `snoozed`: whether there is a time at which it is reopened. `sort` is `activity` without it."""
 
@@ -1196,6 +1202,7 @@ EventName = Literal[
     "conversation_activity",
     "conversation_rated",
     "label_changed",
+    "directory_changed",
     "saved_view_changed",
     "counts_changed",
     "ai_processing_started",
@@ -1457,6 +1464,8 @@ class Requests(ABC):
     def on(self, name: Literal["conversation_rated"], handler: Callable[[ConversationRated], object]) -> None: ...
     @overload
     def on(self, name: Literal["label_changed"], handler: Callable[[LabelChanged], object]) -> None: ...
+    @overload
+    def on(self, name: Literal["directory_changed"], handler: Callable[[DirectoryChanged], object]) -> None: ...
     @overload
     def on(self, name: Literal["saved_view_changed"], handler: Callable[[SavedViewChanged], object]) -> None: ...
     @overload

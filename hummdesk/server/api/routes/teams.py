@@ -2,6 +2,7 @@
 
 from hummdesk.core.background import soon
 from hummdesk.core.errors import Conflict
+from hummdesk.publish.events.inbox import DirectoryChanged
 from hummdesk.server.actions.changes import publish_moved
 from hummdesk.server.api.call import Answer, Call, page_of
 from hummdesk.server.context import ServerContext
@@ -13,6 +14,7 @@ async def create_team(context: ServerContext, call: Call) -> Answer:
         team, _ = await teams.create(tx, call.actor, team_id=call.new_id, **call.body)
     if team.id != call.new_id:
         raise Conflict("A team has this name", details={"id": str(team.id)})
+    await _publish_change(context, call)
     return Answer(team.wire())
 
 
@@ -32,6 +34,7 @@ async def update_team(context: ServerContext, call: Call) -> Answer:
         call.require_match((await teams.locked(tx, call.id)).wire())
         team, moved = await teams.update(tx, call.actor, call.id, **call.body)
     soon(publish_moved(context, moved))
+    await _publish_change(context, call)
     return Answer(team.wire())
 
 
@@ -44,9 +47,17 @@ async def list_team_members(context: ServerContext, call: Call) -> Answer:
 
 async def add_team_members(context: ServerContext, call: Call) -> Answer:
     async with context.database.account(call.account_id) as tx:
-        return Answer((await teams.add_members(tx, call.actor, call.id, call.body["user_ids"])).wire())
+        team = await teams.add_members(tx, call.actor, call.id, call.body["user_ids"])
+    await _publish_change(context, call)
+    return Answer(team.wire())
 
 
 async def remove_team_member(context: ServerContext, call: Call) -> Answer:
     async with context.database.account(call.account_id) as tx:
-        return Answer((await teams.remove_members(tx, call.actor, call.id, [call.path["userId"]])).wire())
+        team = await teams.remove_members(tx, call.actor, call.id, [call.path["userId"]])
+    await _publish_change(context, call)
+    return Answer(team.wire())
+
+
+async def _publish_change(context: ServerContext, call: Call) -> None:
+    await context.publisher.publish(DirectoryChanged(account_id=call.account_id, part="teams"))

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from hummdesk.core.background import soon
 from hummdesk.core.clock import wire_time
 from hummdesk.core.errors import Conflict
+from hummdesk.publish.events.inbox import DirectoryChanged
 from hummdesk.server.actions.changes import publish_moved
 from hummdesk.server.api.call import Answer, Call, page_of
 from hummdesk.server.context import ServerContext
 from hummdesk.storage import sign_in_links, users
-from hummdesk.storage.users import UserChanges
+from hummdesk.storage.users import User, UserChanges
 
 
 async def create_user(context: ServerContext, call: Call) -> Answer:
@@ -17,7 +18,7 @@ async def create_user(context: ServerContext, call: Call) -> Answer:
         user, _ = await users.create(tx, call.actor, user_id=call.new_id, **call.body)
     if user.id != call.new_id:
         raise Conflict("A user has this e-mail address", details={"id": str(user.id)})
-    return Answer(user.wire())
+    return await _published(context, call, user)
 
 
 async def list_users(context: ServerContext, call: Call) -> Answer:
@@ -59,4 +60,9 @@ async def _changed(context: ServerContext, call: Call, changes: UserChanges) -> 
         call.require_match((await users.locked(tx, call.id)).wire())
         user, unassigned = await users.update(tx, call.actor, call.id, changes)
     soon(publish_moved(context, unassigned))
+    return await _published(context, call, user)
+
+
+async def _published(context: ServerContext, call: Call, user: User) -> Answer:
+    await context.publisher.publish(DirectoryChanged(account_id=call.account_id, part="agents"))
     return Answer(user.wire())

@@ -25,6 +25,7 @@ export interface LiveState {
   changed: () => void;
   discardComposedFrom(erased: MessageUpdate): void;
   isReadOnView(conversationId: string): boolean;
+  loadAgentsSoon(): void;
   markRead(conversationId: string): void;
   nameOf(agentId: string | undefined): string;
   showToast(text: string): void;
@@ -64,6 +65,9 @@ const HANDLERS: Handlers = {
   conversation_viewers(state, { conversationId, viewers }) {
     const thread = state.threads.get(conversationId);
     if (thread) thread.viewers = viewers;
+  },
+  directory_changed(state) {
+    state.loadAgentsSoon();
   },
   agent_online(state, agent) {
     state.agents.set(agent.agentId, agent);

@@ -36,6 +36,7 @@ export type Overlay = "palette" | "help" | "notifications" | "transfer" | "why" 
 const NOTICE_MS = 4000;
 const TOAST_MS = 6000;
 const JOIN_INTERVAL_MS = 100;
+const RELOAD_MS = 3000;
 const OUTBOX_KEY = "hummdesk.outbox.";
 
 export class Store implements LiveState {
@@ -70,6 +71,7 @@ export class Store implements LiveState {
   private isDirty = false;
   private noticeTimer = 0;
   private toastTimer = 0;
+  private agentsTimer = 0;
   private joinedAt = 0;
 
   // `onSignOut` receives a reason unless the user has signed out.
@@ -217,6 +219,14 @@ export class Store implements LiveState {
       await this.ownUnread.load(this.inbox.counts?.mine ?? 0);
     });
   }
+
+  // Somebody has changed them. All consoles of the account are notified at once: each loads at a random time.
+  loadAgentsSoon = (): void => {
+    this.agentsTimer ||= window.setTimeout(() => {
+      this.agentsTimer = 0;
+      if (!this.ended.aborted) void this.loadAgents();
+    }, RELOAD_MS * Math.random());
+  };
 
   private async refreshThread(): Promise<void> {
     const { openId, thread } = this;
