@@ -27,6 +27,7 @@ async def slow_ms(client: RestClient, route: str, **values: object) -> tuple[flo
     return quantiles([cpu for cpu, _ in taken], n=20)[-1], quantiles([wall for _, wall in taken], n=20)[-1]
 
 
+@pytest.mark.systems
 @pytest.mark.alone
 async def test_reads_take_less_than_20_ms_of_cpu_at_the_95th_percentile(admin: RestClient, account: Account) -> None:
     await account.execute(

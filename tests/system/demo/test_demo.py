@@ -183,6 +183,7 @@ async def test_demo_without_agents_or_customers_is_valid(fresh: Settings) -> Non
     assert unanswered["accounts"][0]["conversations"][0]["assignedTo"] is None
 
 
+@pytest.mark.systems
 @pytest.mark.alone
 async def test_demo_of_a_hundred_accounts_is_inserted_in_bulk(fresh: Settings) -> None:
     started = time.monotonic()
