@@ -62,8 +62,9 @@ def parts(
         if one.probability >= (LEADING_CLAUSE_THRESHOLD if one.source in leading else CLAUSE_THRESHOLD):
             chosen.setdefault(one.source, one)
     found: dict[Source, Part] = {}
+    max_words = quotation.MAX_WORDS if len(chosen) == 1 else quotation.MAX_WORDS_OF_SEVERAL
     for one in _asked_apart(chosen, clauses):
-        part = _part(one, ranked)
+        part = _part(one, ranked, max_words)
         found.setdefault(part.ranked.source, part)
     return _shortened(list(found.values()))
 
@@ -76,9 +77,9 @@ def _asked_apart(chosen: dict[Source, RankedSource], clauses: Sequence[RankedCla
     return [replace(first, asked=(" ".join(rest),)) if others and rest else first, *others]
 
 
-def _part(chosen: RankedSource, ranked: Sequence[RankedSource]) -> Part:
+def _part(chosen: RankedSource, ranked: Sequence[RankedSource], max_words: int) -> Part:
     """Return the part from this source, or from the newest of the articles that contradict it."""
-    source, text = chosen.source, quoted(chosen)
+    source, text = chosen.source, quoted(chosen, max_words)
     if source.citation.kind != "article":
         return Part(chosen, text)
     spoken = language.detect(source.body)
@@ -89,10 +90,10 @@ def _part(chosen: RankedSource, ranked: Sequence[RankedSource]) -> Part:
         and one.source != source
         and one.probability >= LEADING_THRESHOLD
         and language.detect(one.source.body) == spoken
-        and contradict(text, quoted(one), titles=(source.citation.title, one.source.citation.title))
+        and contradict(text, quoted(one, max_words), titles=(source.citation.title, one.source.citation.title))
     ]
     newest, *older = sorted([chosen, *others], key=lambda one: one.source.changed_at or UNDATED, reverse=True)
-    return Part(replace(newest, probability=chosen.probability), quoted(newest), tuple(older))
+    return Part(replace(newest, probability=chosen.probability), quoted(newest, max_words), tuple(older))
 
 
 def _first_of_clauses(clauses: Sequence[RankedClause]) -> RankedSource | None:
@@ -110,7 +111,9 @@ def _shortened(found: Sequence[Part]) -> list[Part]:
     return [first, *others]
 
 
-def quoted(ranked: RankedSource) -> str:
+def quoted(ranked: RankedSource, max_words: int) -> str:
     """Return the sentences of an article that answer, in their order; a canned reply or past answer as it is."""
     source = ranked.source
-    return quotation.quote(source.sentences, source.passages, ranked.asked) if source.sentences else source.body
+    if not source.sentences:
+        return source.body
+    return quotation.quote(source.sentences, source.passages, ranked.asked, max_words=max_words)

@@ -19,8 +19,8 @@ from hummdesk.ai.embedded.retrieval import clauses_of, similarity, word_overlap
 
 MASS = 0.85
 """Share of an article's relevance that is quoted."""
-MAX_WORDS = 63
-"""Words that are quoted of a long article, unless the best unit alone is longer."""
+MAX_WORDS, MAX_WORDS_OF_SEVERAL = 63, 45
+"""Words that are quoted of a long article, and of each of several, unless the best unit alone is longer."""
 MAX_UNITS = 4
 EVIDENCE = (
     "message",
@@ -55,21 +55,26 @@ class Unit:
     """The largest share of one of them."""
 
 
-def quote(sentences: Sequence[Sentence], passages: Sequence[str], asked: Sequence[str]) -> str:
+def quote(
+    sentences: Sequence[Sentence], passages: Sequence[str], asked: Sequence[str], *, max_words: int = MAX_WORDS
+) -> str:
     """Return the sentences that answer, in their order, with the headings of items of lists.
 
     `passages` are those of the source, the last ones for each sentence in context and alone; `asked` are the message
     and, if it was searched with it, the conversation.
     """
-    chosen = select(sentences, evidence(sentences, passages, asked), np.array(WEIGHTS))
+    found = evidence(sentences, passages, asked)
+    chosen = select(sentences, found, np.array(WEIGHTS), max_words=max_words)
     return _joined([sentences[number] for number in chosen])
 
 
-def select(sentences: Sequence[Sentence], evidence: Vectors, weights: Vectors) -> list[int]:
+def select(
+    sentences: Sequence[Sentence], evidence: Vectors, weights: Vectors, *, max_words: int = MAX_WORDS
+) -> list[int]:
     """Return the indexes of the sentences that are quoted."""
     scores = evidence @ weights
     shares = np.exp(scores - scores.max())
-    chosen = _chosen(list(_units(sentences, (shares / shares.sum()).tolist())))
+    chosen = _chosen(list(_units(sentences, (shares / shares.sum()).tolist())), max_words)
     numbers = {number for unit in chosen for number in unit.numbers}
     if any(sentences[number].is_step for number in numbers):
         numbers |= {number for number, one in enumerate(sentences) if one.is_warning}
@@ -102,9 +107,9 @@ def _count(sentences: Sequence[Sentence], numbers: Sequence[int]) -> int:
     return sum(count_words(sentences[number].text) for number in numbers)
 
 
-def _chosen(units: Sequence[Unit]) -> list[Unit]:
+def _chosen(units: Sequence[Unit], max_words: int) -> list[Unit]:
     best, *others = sorted(units, key=lambda unit: (-unit.best, unit.numbers))
-    chosen, free, seen = [best], MAX_WORDS - best.words, best.share
+    chosen, free, seen = [best], max_words - best.words, best.share
     for unit in others:
         if seen >= MASS or len(chosen) == MAX_UNITS:
             break

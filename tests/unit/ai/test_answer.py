@@ -3,6 +3,8 @@
 import pytest
 
 from hummdesk.ai.embedded.answer import parts
+from hummdesk.ai.embedded.article_text import count_words
+from hummdesk.ai.embedded.quotation import MAX_WORDS, MAX_WORDS_OF_SEVERAL
 from hummdesk.ai.embedded.source_ranking import THRESHOLD, RankedClause, RankedSource, Source
 from hummdesk.ai.protocol import Citation
 
@@ -101,3 +103,15 @@ def test_only_source_is_asked_for_the_whole_message() -> None:
     whole = ranked(key=0.86, stolen=0.1)
     found = parts(whole, whole[:1], [clause(key=0.9), clause(lamp=0.1)])
     assert [part.ranked.asked for part in found] == [("key stolen",)]
+
+
+def test_article_that_answers_alone_is_quoted_at_more_length_than_one_of_several() -> None:
+    sentences = [
+        f"Refund {number} of the {number} lamps takes {number} days after the return of all of them."
+        for number in range(20)
+    ]
+    source = Source(Citation(kind="article", title="Refund", id="1"), " ".join(sentences))
+    refund = RankedSource(source, 0.9, 1.0, asked=("Refund",))
+    (alone,) = parts([refund], [refund], [])
+    first, _ = parts([refund], [refund], [RankedClause(5, [refund]), clause(lamp=0.9)])
+    assert MAX_WORDS_OF_SEVERAL >= count_words(first.text) < count_words(alone.text) <= MAX_WORDS
