@@ -8,8 +8,13 @@ from hummdesk.core.batching import Batcher
 
 T = TypeVar("T")
 
-MAX_TEXTS = 32
-"""Texts in one pass, which blocks the event loop: for about 1 ms for each short text, 15 ms for each long one."""
+MAX_TEXTS = 50
+"""Texts in one pass, which blocks the event loop: for about 1 ms for each short text, 6 ms for each long one.
+
+As many as a Celery task of classifications names, whose results are then stored together.
+"""
+MAX_CHARACTERS = 32_000
+"""A pass ends with the text that brings it to so many characters: 32 long ones."""
 
 
 def inference_batcher(infer: Callable[[Sequence[str]], Sequence[T]]) -> Batcher[str, T]:
@@ -20,4 +25,4 @@ def inference_batcher(infer: Callable[[Sequence[str]], Sequence[T]]) -> Batcher[
         await asyncio.sleep(0)  # other work of the loop runs between two passes
         return results
 
-    return Batcher(run, max_items=MAX_TEXTS)
+    return Batcher(run, max_items=MAX_TEXTS, max_size=MAX_CHARACTERS, size=len)

@@ -8,8 +8,9 @@ import pytest
 
 from hummdesk.ai.embedded.encoder import Vectors, encode
 from hummdesk.ai.embedded.provider import EmbeddedProvider
-from hummdesk.ai.inference_batching import MAX_TEXTS, inference_batcher
+from hummdesk.ai.inference_batching import MAX_CHARACTERS, MAX_TEXTS, inference_batcher
 from hummdesk.ai.protocol import Context, IncomingMessage
+from hummdesk.core.broker import BATCH_SIZES
 
 TEXTS = [
     "Where is my parcel?",
@@ -55,6 +56,18 @@ async def test_batch_has_at_most_max_texts() -> None:
         1,
         1,
     ]
+
+
+async def test_batch_of_long_texts_ends_at_max_characters() -> None:
+    encoder = RecordingEncoder()
+    batcher = inference_batcher(encoder.encode)
+    texts = ["word " * (MAX_CHARACTERS // 20)] * 9  # a quarter each
+    await asyncio.gather(*map(batcher.submit, texts))
+    assert [len(texts) for texts in encoder.batches] == [4, 4, 1]
+
+
+def test_celery_task_of_classifications_fits_into_a_batch() -> None:
+    assert BATCH_SIZES["classification"] <= MAX_TEXTS
 
 
 async def test_cancelled_text_is_left_out_of_the_batch() -> None:
