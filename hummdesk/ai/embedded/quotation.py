@@ -78,7 +78,17 @@ def select(
     numbers = {number for unit in chosen for number in unit.numbers}
     if any(sentences[number].is_step for number in numbers):
         numbers |= {number for number, one in enumerate(sentences) if one.is_warning}
-    return sorted(numbers)
+    introductions = [_introduction(sentences, number) for number in numbers if sentences[number].mark]
+    return sorted(numbers.union(number for number in introductions if number is not None))
+
+
+def _introduction(sentences: Sequence[Sentence], item: int) -> int | None:
+    """Return the index of the sentence with a colon before the list of an item; None if there is no such sentence."""
+    in_list = {one.line for one in sentences if one.mark}
+    before = next((number for number in range(item - 1, -1, -1) if sentences[number].line not in in_list), None)
+    if before is None or sentences[before].heading != sentences[item].heading:
+        return None
+    return before if sentences[before].text.endswith((":", "：")) else None
 
 
 def _units(sentences: Sequence[Sentence], shares: Sequence[float]) -> Iterator[Unit]:

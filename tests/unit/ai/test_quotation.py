@@ -65,6 +65,14 @@ def test_steps_of_a_short_list_are_quoted_as_a_whole_after_the_warning() -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [("These rooms are closed:", ["These rooms are closed:", "Pool: on Monday"]), ("Welcome.", ["Pool: on Monday"])],
+)
+def test_item_of_a_list_is_quoted_with_the_sentence_that_introduces_the_list(before: str, expected: list[str]) -> None:
+    assert selected(f"{before}\n\n- Gym: in May\n- Sauna: in June\n- Pool: on Monday", Pool=0.9) == expected
+
+
 def test_step_of_a_long_list_is_quoted_alone() -> None:
     body = "\n".join(f"{number}. Step{number} " + "turns the wheel once more " * 4 for number in range(1, 6))
     assert [text.split()[0] for text in selected(body, Step3=0.9)] == ["Step3"]
