@@ -13,6 +13,8 @@ from hummdesk.storage.messages import MAX_MESSAGE_BYTES
 from tests.integration.server.accounts import Account, Client
 from tests.system.chaos.deployment import WEB, Deployment, deploy
 
+pytestmark = pytest.mark.systems  # its figures are the memory of a process
+
 MIB = 1 << 20
 BYTES = 8 * MIB
 """Of each buffer here; the defaults are larger."""
@@ -86,7 +88,6 @@ async def stored(desk: Deployment, account: Account) -> list[Any]:
     return [message for message, _ in rows]
 
 
-@pytest.mark.systems
 async def test_process_stays_within_its_buffers_and_loses_nothing_that_it_acknowledged(
     desk: Deployment, account: Account
 ) -> None:
