@@ -11,7 +11,7 @@ import numpy as np
 
 from hummdesk.ai.embedded import classifiers, language, letters
 from hummdesk.ai.embedded.embedding import project
-from hummdesk.ai.embedded.encoder import Vectors, encode
+from hummdesk.ai.embedded.encoder import Vectors
 from hummdesk.ai.lexicon import LEXICON, phrases, weighted_phrases
 from hummdesk.ai.protocol import Priority, Sentiment
 from hummdesk.ai.text import stems
@@ -58,10 +58,9 @@ class MessageFeatures:
 
 def extract_features(texts: Sequence[str]) -> list[MessageFeatures]:
     """Run the models on plain texts; in a batch a text costs half as much as alone."""
-    encoded = encode(texts)
+    encoded, sentences = letters.encode_with_sentences(texts)
     embeddings = project(encoded)
     languages = [language.detect(text) for text in texts]
-    sentences = letters.encode_sentences(texts)
     scores = letters.letter_scores(texts, encoded, sentences)
     out_of_scope = classifiers.topic_probabilities(embeddings)[:, classifiers.TOPICS.index("out")]
     general_sentiments = classifiers.sentiment_probabilities(encoded)

