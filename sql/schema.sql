@@ -590,6 +590,8 @@ CREATE TABLE conversations (
     continuation_of uuid,                                       -- the conversation that this follow-up continues
     continued_before uuid[],                                    -- what it was continued in until it was reopened: repeats
                                                                 -- of messages are found there
+    repeats_in uuid[],                                          -- all these, with what continued them: since it was
+                                                                -- reopened, no message to it is stored there any more
     CONSTRAINT conversations_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT conversations_contact_fkey FOREIGN KEY (account_id, contact_id) REFERENCES contacts (account_id, id),
     CONSTRAINT conversations_assigned_to_fkey FOREIGN KEY (account_id, assigned_to)
@@ -804,6 +806,7 @@ AS $$
 BEGIN
     NEW.continued_before := array_remove(OLD.continued_before, OLD.continued_in) || OLD.continued_in;
     NEW.continued_in := NULL;
+    NEW.repeats_in := NULL;
     RETURN NEW;
 END
 $$;
@@ -870,6 +873,21 @@ CREATE TABLE messages (
 CREATE UNIQUE INDEX messages_client_message_key
     ON messages (account_id, conversation_id, sender_id, client_message_id)
     WHERE client_message_id IS NOT NULL;
+
+-- Whether a sender has stored a message with this client_message_id in one of these conversations. As a function, it costs
+-- only the messages for which the message writer calls it.
+CREATE FUNCTION is_sent(conversation_ids uuid[], account uuid, sender uuid, token text) RETURNS boolean
+    LANGUAGE sql STABLE
+AS $$
+    SELECT EXISTS (
+        SELECT
+        FROM messages
+        WHERE account_id = account
+          AND conversation_id = ANY (conversation_ids)
+          AND sender_id = sender
+          AND client_message_id = token
+    )
+$$;
 
 -- A conversation belongs to one account: otherwise a planner that knows thousands of accounts expects less than one message
 -- in each conversation, and looks for a repeated message among all messages of the conversation.
@@ -3316,10 +3334,10 @@ CREATE POLICY changed_by_eraser ON file_deletions FOR UPDATE TO hummdesk_eraser 
 CREATE POLICY done_by_eraser ON file_deletions FOR DELETE TO hummdesk_eraser USING (true);
 GRANT INSERT, UPDATE (due_at, attempts, deleted_at) ON file_deletions TO hummdesk_eraser;
 
-GRANT SELECT (erased_at, waiting_since, assigned_to, assigned_team, continued_in, continued_before),
+GRANT SELECT (erased_at, waiting_since, assigned_to, assigned_team, continued_in, continued_before, repeats_in),
     UPDATE (waiting_since)
     ON conversations TO hummdesk_writer;
-GRANT UPDATE (waiting_since) ON conversations TO hummdesk_app;
+GRANT UPDATE (waiting_since, repeats_in) ON conversations TO hummdesk_app;
 
 ------------------------------------------------------------------------------------------------------ administration
 

@@ -1,9 +1,11 @@
 """Conversations that are continued in another one of the same customer: follow-ups, and merges.
 
 The messages of a customer to a conversation that has `continued_in` go to that one, until the conversation is reopened;
-then it is in `continued_before`, so that a message that is sent again is found there. No message is moved.
+then it is in `continued_before`, so that a message that is sent again is found there. The first message after that adds
+`repeats_in`, in which `write` finds them. No message is moved.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -74,6 +76,15 @@ async def reached(tx: Transaction, *, contact: Person, conversation_id: UUID) ->
     """The conversations of a contact that receive the messages to one of them, or did before one was reopened."""
     rows = queries.reached(tx, conversation_id=conversation_id, contact_id=contact.id)
     return [row["id"] async for row in rows]
+
+
+async def settle(tx: Transaction, *, conversation_id: UUID, reached: Sequence[UUID]) -> None:
+    """Store in a locked conversation that was reopened which conversations were `reached` from it.
+
+    From then on, `write` finds repeated messages in them. The caller must hold the lock of sends to the conversation:
+    what earlier ones have stored elsewhere is then committed, and later ones are stored in this conversation.
+    """
+    await queries.settle(tx, conversation_id=conversation_id, ids=[one for one in reached if one != conversation_id])
 
 
 async def start(tx: Transaction, *, contact: Person, conversation_id: UUID) -> Target:

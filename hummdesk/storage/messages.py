@@ -417,13 +417,16 @@ async def _conflict(tx: Transaction, outgoing: Outgoing) -> Conflict:
 async def _send_to_target(tx: Transaction, outgoing: Outgoing) -> Sent:
     """Store the message of a customer in the conversation that continues the one it was sent to, or did before.
 
-    A repeated send is found in all conversations on the way: the first one may have gone less far, or elsewhere.
+    A repeated send is found in all conversations on the way: the first one may have gone less far, or elsewhere. The
+    lock of sends to the conversation is held.
     """
     message, contact = outgoing.message, outgoing.sender
     followed = await continuations.follow(
         tx, contact=contact, conversation_id=message.conversation_id, seconds=message.follow_up_seconds
     )
     reached = await continuations.reached(tx, contact=contact, conversation_id=message.conversation_id)
+    if followed.conversation_id == message.conversation_id and not followed.is_over:
+        await continuations.settle(tx, conversation_id=message.conversation_id, reached=reached)
     first = await _sent_before(tx, outgoing, reached)
     if first is not None:
         return first

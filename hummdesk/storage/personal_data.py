@@ -350,7 +350,8 @@ TABLES: tuple[Table, ...] = (
         columns=columns(
             "account_id id contact_id status priority assigned_to assigned_team last_seq last_public_seq "
             "staff_read_seq unread_staff unread_customer created_at updated_at revision erased_at "
-            "waiting_since queued_since rating label_ids snoozed_until continued_in continuation_of continued_before",
+            "waiting_since queued_since rating label_ids snoozed_until continued_in continuation_of continued_before "
+            "repeats_in",
             subject="NULL",
             metadata="'{}'::jsonb",
             client_message_id="NULL",

@@ -43,6 +43,16 @@ SELECT id
 FROM reached
 WHERE contact_id = :contact_id;
 
+-- name: settle(conversation_id, ids)!
+-- Store where repeated messages to a locked conversation, which was continued and reopened, are found.
+UPDATE conversations
+SET repeats_in = :ids::uuid[]
+WHERE account_id = current_account()
+  AND id = :conversation_id
+  AND continued_in IS NULL
+  AND continued_before IS NOT NULL
+  AND repeats_in IS NULL;
+
 -- name: lock(conversation_id, contact_id, seconds)^
 -- Lock a conversation of a contact until the transaction ends; return where the contact's messages go, and whether it was
 -- closed and unchanged for so long that it is not reopened (seconds NULL: never).

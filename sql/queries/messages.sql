@@ -99,6 +99,11 @@ WITH item AS MATERIALIZED (
                 AND (
                     locked.continued_in IS NOT NULL
                     OR locked.continued_before IS NOT NULL AND item.client_message_id IS NOT NULL AND item.is_first IS NULL
+                    AND (
+                        found.repeats_in IS NULL
+                        OR (locked.updated_at, locked.repeats_in) IS DISTINCT FROM (found.updated_at, found.repeats_in)
+                        OR is_sent(found.repeats_in, item.account_id, item.sender_id, item.client_message_id)
+                    )
                     OR locked.status = 'closed'
                     AND locked.updated_at < statement_timestamp() - make_interval(secs => item.follow_up_seconds)
                 ) THEN 'continued'
@@ -140,7 +145,7 @@ WITH item AS MATERIALIZED (
         item.sender_type = 'agent' AND NOT item.private AS answers
     FROM item
     LEFT JOIN LATERAL ( -- as it was when this statement began, like all messages that it sees
-        SELECT contact_id, last_seq
+        SELECT contact_id, last_seq, updated_at, repeats_in
         FROM conversations
         WHERE conversations.account_id = item.account_id
           AND conversations.id = item.conversation_id
@@ -156,7 +161,8 @@ WITH item AS MATERIALIZED (
             updated_at,
             erased_at,
             continued_in,
-            continued_before
+            continued_before,
+            repeats_in
         FROM conversations
         WHERE conversations.account_id = item.account_id
           AND conversations.id = item.conversation_id

@@ -290,3 +290,28 @@ async def test_message_repeated_while_its_first_send_is_uncommitted_is_stored_on
     assert (await repeat)["messageId"] == str(first.message.id)
     assert await contents(agent, follow_up) == ["Hello?", "Again"]
     assert await contents(agent, account.conversation) == []
+
+
+async def test_messages_after_a_reopening_are_stored_in_batches_and_repeats_are_found(
+    account: Account, node: Node
+) -> None:
+    agent, customer = await account.connect("agent"), await account.connect("customer")
+
+    async def outcome(token: str) -> str:
+        message = NewMessage(conversation_id=account.conversation, content=token, client_message_id=token)
+        row = await node.context.writer._submit(messages.Outgoing.of(account.people["customer"], message))
+        return str(row["outcome"])
+
+    for number in range(2):
+        await close(account, agent, ago=FOR_LONG)
+        sent = await send(customer, account.conversation, "Hello?", clientMessageId=f"m{number}")
+        reopened = {"conversationId": str(account.conversation), "status": "open"}
+        await agent.do("update_conversation_status", reopened)
+        assert await outcome(f"m{number}") == await outcome(f"new{number}") == "continued"
+        assert await send(customer, account.conversation, "Hello?", clientMessageId=f"m{number}") == sent
+        assert await outcome(f"new{number}") == "stored"
+        assert await outcome(f"new{number}") == "repeat"
+        assert await outcome(f"m{number}") == "continued"
+    assert await outcome("m0") == "continued"
+    assert await send(customer, account.conversation, "Hello?", clientMessageId="m1") == sent
+    assert await contents(agent, account.conversation) == ["new0", "new1"]

@@ -379,6 +379,7 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("continuations.passed", {"conversation_id": md5("2conversation1"), "contact_id": CONTACT, "limit": 1000}, 2),
     ("continuations.reached", {"conversation_id": md5("2conversation1"), "contact_id": CONTACT}, 2),
     ("continuations.lock", {"conversation_id": md5("2conversation1"), "contact_id": CONTACT, "seconds": 60.0}, 2),
+    ("continuations.settle", {"conversation_id": md5("2conversation1"), "ids": [CONTACT]}, 1),
     ("continuations.start", IN_BUSY | {"id": new_id(), "created_event_id": new_id(), **EVENT}, 3),
     ("continuations.lock_for_merge", IN_BUSY, 2),
     ("continuations.merge", IN_BUSY | MERGE | EVENT, 4),
