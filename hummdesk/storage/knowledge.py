@@ -15,6 +15,8 @@ queries = load("knowledge")
 
 Vector = Sequence[float]
 
+MAX_VECTORS = 6
+"""That a search compares: of a message, of its first sentences, and of the message with what was said before."""
 
 Kind = Literal["article", "canned_reply", "past_answer"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -57,8 +59,11 @@ async def nearest(
 ) -> list[Source]:
     """The sources nearest to any of the vectors: at most `limit` articles and canned replies, and `past_answers` more.
 
-    The search is exact: one account has few articles, and only its newest past answers are searchable.
+    There are at most MAX_VECTORS. The search is exact, and takes 0.1 s among 70,000 passages; only the newest past
+    answers are searchable.
     """
+    if len(vectors) > MAX_VECTORS:
+        raise ValueError(f"{len(vectors)} vectors, at most {MAX_VECTORS}")
     literals = [_literal(vector) for vector in vectors]
     rows = queries.nearest(tx, vectors=literals, model=model, limit=limit, answers=past_answers)
     return [

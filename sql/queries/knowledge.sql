@@ -3,22 +3,39 @@
 SELECT pg_advisory_xact_lock(hashtextextended('knowledge ' || current_account(), 0));
 
 -- name: nearest(vectors, model, limit, answers)
--- The articles and canned replies whose passages are nearest to any of the vectors, and the nearest past answers, with
--- a limit of their own: there may be many to a common question.
-WITH source AS (
+-- The articles and canned replies whose passages are nearest to any of at most six vectors, and the nearest past
+-- answers, with a limit of their own: there may be many to a common question. Each passage is read once, and compared
+-- in an expression (GREATEST ignores vectors that are not there): a join with the vectors took three times as long. OFFSET 0:
+-- the vectors of passages are not sorted.
+WITH passage AS (
     SELECT
-        knowledge_passages.article_id,
-        knowledge_passages.canned_reply_id,
-        knowledge_passages.past_answer_id,
-        max(-(knowledge_passages.embedding <#> query.vector)) AS similarity
+        article_id,
+        canned_reply_id,
+        past_answer_id,
+        GREATEST(
+            -(embedding <#> query.vectors[1]),
+            -(embedding <#> query.vectors[2]),
+            -(embedding <#> query.vectors[3]),
+            -(embedding <#> query.vectors[4]),
+            -(embedding <#> query.vectors[5]),
+            -(embedding <#> query.vectors[6])
+        ) AS similarity
     FROM knowledge_passages
-    CROSS JOIN unnest(:vectors::vector[]) AS query (vector)
-    WHERE knowledge_passages.account_id = current_account()
-      AND knowledge_passages.model = :model
+    CROSS JOIN (SELECT :vectors::vector[] AS vectors) AS query
+    WHERE account_id = current_account()
+      AND model = :model
+    OFFSET 0
+), source AS (
+    SELECT
+        article_id,
+        canned_reply_id,
+        past_answer_id,
+        max(similarity) AS similarity
+    FROM passage
     GROUP BY
-        knowledge_passages.article_id,
-        knowledge_passages.canned_reply_id,
-        knowledge_passages.past_answer_id
+        article_id,
+        canned_reply_id,
+        past_answer_id
 ), ranked AS (
     SELECT
         *,
