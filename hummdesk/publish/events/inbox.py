@@ -27,8 +27,8 @@ class LabelChanged(Event):
 
 @event("directory_changed", to=(ACCOUNT,))
 class DirectoryChanged(Event):
-    """Users, with their photos, or teams were created or changed in the settings or over REST, but not by a command:
-    `get_presence` or `get_teams` answers otherwise than before.
+    """Users, with their photos, or teams were created or changed in the settings or over REST, but not by a command or
+    a sign-in with an identity provider: `get_presence` or `get_teams` answers otherwise than before.
 
     Many clients receive it at once: they wait for a random time of some seconds before they send the request again.
     """

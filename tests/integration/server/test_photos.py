@@ -68,8 +68,11 @@ async def test_photo_is_square_and_shown_to_colleagues_and_customers_without_cre
 async def test_photo_is_replaced_and_deleted_by_admins_and_the_agent_only(
     photographer: Photographer, session: aiohttp.ClientSession, account: Account, foreign: Account
 ) -> None:
+    viewer = await account.connect("viewer")
     _, first = await photographer.sends("agent", "agent", photo())
+    await viewer.receives("directory_changed", part="agents")
     status, second = await photographer.sends("admin", "agent", photo("PNG"))
+    await viewer.receives("directory_changed", part="agents")
     assert (status, second["photo"] == first["photo"]) == (200, False)
     assert (await session.get(first["photo"])).status == 404
     guessed = second["photo"].replace(str(account.id), str(foreign.id))
@@ -82,6 +85,7 @@ async def test_photo_is_replaced_and_deleted_by_admins_and_the_agent_only(
     assert await shown(account) == second["photo"]
     for _ in range(2):
         assert (await photographer.sends("agent", "agent", b"", "DELETE"))[0] == 204
+        await viewer.receives("directory_changed", part="agents")
     assert await shown(account) is None
     rows = await account.execute(
         "SELECT details FROM audit_log WHERE account_id = %(account)s AND action = 'user.updated'"

@@ -7,6 +7,7 @@ from hummdesk.server.actions.changes import publish_moved
 from hummdesk.server.api.call import Answer, Call, page_of
 from hummdesk.server.context import ServerContext
 from hummdesk.storage import teams, users
+from hummdesk.storage.teams import ManagedTeam
 
 
 async def create_team(context: ServerContext, call: Call) -> Answer:
@@ -14,8 +15,7 @@ async def create_team(context: ServerContext, call: Call) -> Answer:
         team, _ = await teams.create(tx, call.actor, team_id=call.new_id, **call.body)
     if team.id != call.new_id:
         raise Conflict("A team has this name", details={"id": str(team.id)})
-    await _publish_change(context, call)
-    return Answer(team.wire())
+    return await _published(context, call, None, team)
 
 
 async def list_teams(context: ServerContext, call: Call) -> Answer:
@@ -31,11 +31,11 @@ async def get_team(context: ServerContext, call: Call) -> Answer:
 
 async def update_team(context: ServerContext, call: Call) -> Answer:
     async with context.database.account(call.account_id) as tx:
-        call.require_match((await teams.locked(tx, call.id)).wire())
+        before = await teams.locked(tx, call.id)
+        call.require_match(before.wire())
         team, moved = await teams.update(tx, call.actor, call.id, **call.body)
     soon(publish_moved(context, moved))
-    await _publish_change(context, call)
-    return Answer(team.wire())
+    return await _published(context, call, before, team)
 
 
 async def list_team_members(context: ServerContext, call: Call) -> Answer:
@@ -47,17 +47,20 @@ async def list_team_members(context: ServerContext, call: Call) -> Answer:
 
 async def add_team_members(context: ServerContext, call: Call) -> Answer:
     async with context.database.account(call.account_id) as tx:
+        before = await teams.locked(tx, call.id)
         team = await teams.add_members(tx, call.actor, call.id, call.body["user_ids"])
-    await _publish_change(context, call)
-    return Answer(team.wire())
+    return await _published(context, call, before, team)
 
 
 async def remove_team_member(context: ServerContext, call: Call) -> Answer:
     async with context.database.account(call.account_id) as tx:
+        before = await teams.locked(tx, call.id)
         team = await teams.remove_members(tx, call.actor, call.id, [call.path["userId"]])
-    await _publish_change(context, call)
+    return await _published(context, call, before, team)
+
+
+async def _published(context: ServerContext, call: Call, before: ManagedTeam | None, team: ManagedTeam) -> Answer:
+    """Return the team, whose change is published if it differs from before."""
+    if team != before:
+        await context.publisher.publish(DirectoryChanged(account_id=call.account_id, part="teams"))
     return Answer(team.wire())
-
-
-async def _publish_change(context: ServerContext, call: Call) -> None:
-    await context.publisher.publish(DirectoryChanged(account_id=call.account_id, part="teams"))

@@ -18,7 +18,7 @@ async def create_user(context: ServerContext, call: Call) -> Answer:
         user, _ = await users.create(tx, call.actor, user_id=call.new_id, **call.body)
     if user.id != call.new_id:
         raise Conflict("A user has this e-mail address", details={"id": str(user.id)})
-    return await _published(context, call, user)
+    return await _published(context, call, None, user)
 
 
 async def list_users(context: ServerContext, call: Call) -> Answer:
@@ -57,12 +57,15 @@ async def create_sign_in_link(context: ServerContext, call: Call) -> Answer:
 
 async def _changed(context: ServerContext, call: Call, changes: UserChanges) -> Answer:
     async with context.database.account(call.account_id) as tx:
-        call.require_match((await users.locked(tx, call.id)).wire())
+        before = await users.locked(tx, call.id)
+        call.require_match(before.wire())
         user, unassigned = await users.update(tx, call.actor, call.id, changes)
     soon(publish_moved(context, unassigned))
-    return await _published(context, call, user)
+    return await _published(context, call, before, user)
 
 
-async def _published(context: ServerContext, call: Call, user: User) -> Answer:
-    await context.publisher.publish(DirectoryChanged(account_id=call.account_id, part="agents"))
+async def _published(context: ServerContext, call: Call, before: User | None, user: User) -> Answer:
+    """Return the user, whose change is published if it differs from before."""
+    if user != before:
+        await context.publisher.publish(DirectoryChanged(account_id=call.account_id, part="agents"))
     return Answer(user.wire())

@@ -25,7 +25,7 @@ export interface LiveState {
   changed: () => void;
   discardComposedFrom(erased: MessageUpdate): void;
   isReadOnView(conversationId: string): boolean;
-  loadAgentsSoon(): void;
+  loadDirectorySoon(): void;
   markRead(conversationId: string): void;
   nameOf(agentId: string | undefined): string;
   showToast(text: string): void;
@@ -67,7 +67,7 @@ const HANDLERS: Handlers = {
     if (thread) thread.viewers = viewers;
   },
   directory_changed(state) {
-    state.loadAgentsSoon();
+    state.loadDirectorySoon();
   },
   agent_online(state, agent) {
     state.agents.set(agent.agentId, agent);

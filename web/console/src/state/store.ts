@@ -71,8 +71,8 @@ export class Store implements LiveState {
   private isDirty = false;
   private noticeTimer = 0;
   private toastTimer = 0;
-  private agentsTimer = 0;
-  private joinedAt = 0;
+  private directoryTimer = 0;
+  private joinedAt = -JOIN_INTERVAL_MS;
 
   // `onSignOut` receives a reason unless the user has signed out.
   constructor(
@@ -210,9 +210,7 @@ export class Store implements LiveState {
   // Load agents, teams, labels and names of categories, also after a change in the settings.
   async loadAgents(): Promise<void> {
     await this.attempt(async () => {
-      const { agents } = await this.client.request("get_presence");
-      this.agents = new Map(agents.map((agent) => [agent.agentId, agent]));
-      this.teams = (await this.client.request("get_teams")).teams;
+      await this.loadDirectory();
       // A server of an older version answers without tags.
       this.categories = { ...DEFAULT, ...(await this.client.request("get_categories")) };
       await this.inbox.load();
@@ -220,12 +218,23 @@ export class Store implements LiveState {
     });
   }
 
-  // Somebody has changed them. All consoles of the account are notified at once: each loads at a random time.
-  loadAgentsSoon = (): void => {
-    this.agentsTimer ||= window.setTimeout(() => {
-      this.agentsTimer = 0;
-      if (!this.ended.aborted) void this.loadAgents();
-    }, RELOAD_MS * Math.random());
+  private async loadDirectory(): Promise<void> {
+    const { agents } = await this.client.request("get_presence");
+    this.agents = new Map(agents.map((agent) => [agent.agentId, agent]));
+    this.teams = (await this.client.request("get_teams")).teams;
+    this.changed();
+  }
+
+  // Somebody has changed agents or teams. All consoles of the account are notified at once: each loads at a random time.
+  loadDirectorySoon = (): void => {
+    this.directoryTimer ||= window.setTimeout(
+      () => {
+        this.directoryTimer = 0;
+        // A failure is of a lost connection, or of a server that closes it: both are loaded after the reconnect.
+        if (this.isOnline) this.loadDirectory().catch(() => {});
+      },
+      RELOAD_MS * (1 + Math.random()),
+    );
   };
 
   private async refreshThread(): Promise<void> {
@@ -324,10 +333,10 @@ export class Store implements LiveState {
   // Join at most one conversation in an interval. Those passed by meanwhile, as with a key held down, are not joined:
   // the requests would exceed the rate limit of a socket.
   private async joinInTurn(conversationId: string, thread: Thread): Promise<void> {
-    const waitMs = this.joinedAt + JOIN_INTERVAL_MS - Date.now();
+    const waitMs = this.joinedAt + JOIN_INTERVAL_MS - performance.now();
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     if (this.threads.get(conversationId) !== thread || thread.state === "ready" || !this.isOnline) return;
-    this.joinedAt = Date.now();
+    this.joinedAt = performance.now();
     await this.join(conversationId);
   }
 
