@@ -135,7 +135,8 @@ async def collect(worker: WorkerContext, request: StepRequest, batches: DraftBat
             return await _wait(worker, request, batches)
         return await _store_answers(worker, request, batches, batch_id)
     except ProviderError as error:
-        log.warning("simulation.batch_failed", extra={"simulation_id": str(step.id), "code": error.code})
+        extra = {"simulation_id": str(step.id), "batch_id": batch_id, "code": error.code}
+        log.warning("simulation.batch_failed", extra=extra)
         is_lost = isinstance(error, BatchGone) or (isinstance(error, ProviderRefused) and seconds > TIMEOUT_SECONDS)
         if isinstance(error, BatchFailed) and batches is not None:
             await _end_refused(worker, request, batches, step.batch_day)
@@ -226,7 +227,7 @@ async def _wait(worker: WorkerContext, request: StepRequest, batches: DraftBatch
     try:
         await batches.client.cancel(step.batch_id or "")
     except ProviderError as error:  # it may have ended in between
-        log.warning("simulation.batch_not_cancelled", extra={"code": error.code})
+        log.warning("simulation.batch_not_cancelled", extra={"batch_id": step.batch_id, "code": error.code})
     return _delay(seconds)
 
 
@@ -303,7 +304,7 @@ async def _remove(batches: DraftBatches, batch_id: str) -> None:
     try:
         await batches.client.cancel(batch_id)
     except ProviderError as error:  # it has ended
-        log.warning("simulation.batch_not_cancelled", extra={"code": error.code})
+        log.warning("simulation.batch_not_cancelled", extra={"batch_id": batch_id, "code": error.code})
     await _delete(batches, batch_id)
 
 

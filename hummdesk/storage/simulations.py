@@ -238,11 +238,11 @@ async def end_all(tx: Transaction) -> dict[UUID, int]:
 
 
 async def without_step(tx: Transaction, since: Mapping[UUID, int]) -> list[Batch]:
-    """The batches in progress of simulations that have ended no step that began after these."""
+    """The batches in progress of simulations that have ended no step that began after these, or have begun since."""
     return [
         Batch(id=row["batch_id"], provider=row["batch_provider"])
         async for row in queries.batches(tx)
-        if row["id"] in since and (row["step"] < since[row["id"]] + 2 or row["step_attempts"] > 0)
+        if row["id"] not in since or row["step"] < since[row["id"]] + 2 or row["step_attempts"] > 0
     ]
 
 
