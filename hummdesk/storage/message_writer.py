@@ -40,7 +40,7 @@ LOCKED_SENDS = 4
 """Sends that wait for a locked conversation, or for the one that continues theirs; each occupies a connection of the
 pool."""
 LOCK_SECONDS = 1.0
-"""Longest wait of a send for a locked conversation."""
+"""Longest wait of a send for its turn, and for each lock: of the sends of its customer, and of its conversation."""
 MERGE_BYTES = 500_000
 """After messages of this size their words are merged into the index, on another connection: a statement that finds 4 MB
 of them pending merges them itself, and all messages behind it wait."""

@@ -37,6 +37,8 @@ CONFLICT_BYTES = 262_144
 
 RECENT = timedelta(seconds=5)
 
+MAX_REPEATS_IN = 50
+"""Conversations in which a batch looks for a repeated message, at an index probe each; beyond it, it is sent alone."""
 MAX_SEQ = 2**62
 """Higher than every seq."""
 
@@ -425,7 +427,8 @@ async def _send_to_target(tx: Transaction, outgoing: Outgoing) -> Sent:
         tx, contact=contact, conversation_id=message.conversation_id, seconds=message.follow_up_seconds
     )
     reached = await continuations.reached(tx, contact=contact, conversation_id=message.conversation_id)
-    if followed.conversation_id == message.conversation_id and not followed.is_over:
+    is_short = len(reached) <= MAX_REPEATS_IN
+    if followed.conversation_id == message.conversation_id and not followed.is_over and is_short:
         await continuations.settle(tx, conversation_id=message.conversation_id, reached=reached)
     first = await _sent_before(tx, outgoing, reached)
     if first is not None:
