@@ -124,6 +124,11 @@ def load_judged() -> dict[tuple[str, str], Judged]:
     }
 
 
+def load_cases() -> list[Case]:
+    judged = load_judged()
+    return [case for centre in load_all_help_centres() for case in cases(centre, judged)]
+
+
 def fit(known: Sequence[Case]) -> Vectors:
     """Return the weights with the least cross entropy of the sentences that state facts, by Newton's method."""
     evidence = np.vstack([one.evidence for one in known])
@@ -168,8 +173,7 @@ def report(known: Sequence[Case], weights: dict[str, Vectors]) -> str:
 
 
 def main() -> None:
-    judged = load_judged()
-    known = [case for centre in load_all_help_centres() for case in cases(centre, judged)]
+    known = load_cases()
     companies = sorted({one.company for one in known})
     held_out = {company: fit([one for one in known if one.company != company]) for company in companies}
     kinds = {one.kind for one in known}

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hummdesk.ai.embedded import weights
+from hummdesk.ai.embedded import quotation, weights
+from training import quotation as quotation_fit
 from training.fitting import fit_classifiers, fit_letter_classifiers, fit_scope_classifier, quantized
 
 TOLERANCES = {
@@ -62,6 +63,12 @@ def test_weights_equal_a_fit_to_the_examples(
         np.testing.assert_allclose(
             array.astype(float), shipped[name].astype(float), atol=TOLERANCES.get(name, 0.3), err_msg=name
         )
+
+
+@pytest.mark.systems
+def test_weights_of_quotations_equal_a_fit_to_the_examples() -> None:
+    fitted = quotation_fit.fit(quotation_fit.load_cases())
+    np.testing.assert_allclose(fitted, quotation.WEIGHTS, atol=0.02)
 
 
 def _inner_products(rows: NDArray[Any]) -> NDArray[Any]:

@@ -37,7 +37,7 @@ def test_smoke_run_of_one_figure_beside_the_stock_server_prints_both() -> None:
 
 
 def read_figure(figure: str, output: str) -> dict[str, str]:
-    """Check the line of a figure; return those of the peers."""
+    """Check the line of a figure; return the figures of the peers."""
     line = re.search(rf"^{figure} .*: {NUMBER} \| (.*) \| target .* \| (not met|met.*)$", output, re.M)
     assert line, output
     assert is_plausible(line[1])

@@ -184,8 +184,8 @@ async def test_conversations_passed_by_are_not_joined(console: ConsolePage, long
     await console.page.goto(f"{long_account.url}/c/{passed[0]}")
     await expect(console.row(last)).to_be_visible()
     await expect(console.page.locator("[role=log] article").first).to_be_visible()
-    await console.page.evaluate(CLICK, passed[1:])
-    await console.page.evaluate(SWITCH, [[last], 1])
+    await console.page.evaluate(CLICK, [*passed[1:], last])
+    await console.page.evaluate(SWITCH, [[last], 1])  # waits until it is shown
     assert [one for one in passed[2:] if any(one in frame for frame in joins)] == []
     assert any(last in frame for frame in joins)
 

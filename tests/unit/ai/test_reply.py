@@ -44,4 +44,5 @@ def test_language_notice_is_for_customers_of_a_known_other_language(spoken: str,
 
 
 def test_language_notices_are_written_in_their_language() -> None:
-    assert {detect(notice) for notice in PHRASES["other_language"].values()} == PHRASES["other_language"].keys()
+    notices = PHRASES["other_language"]
+    assert {key: detect(notice) for key, notice in notices.items()} == {key: key for key in notices}
