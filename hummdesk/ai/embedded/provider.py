@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hummdesk.ai import reply
-from hummdesk.ai.embedded import answer, language, summary
+from hummdesk.ai.embedded import answer, language, letters, summary
 from hummdesk.ai.embedded.analysis import MessageFeatures, extract_features
 from hummdesk.ai.embedded.answer import Part
 from hummdesk.ai.embedded.classification import classify
@@ -40,7 +40,7 @@ class EmbeddedProvider:
     def __init__(self) -> None:
         # Load the models now, so that processes forked afterwards share their memory.
         classify(extract_features(["Hello"])[0], Context())
-        self._features = inference_batcher(extract_features)
+        self._features = inference_batcher(extract_features, max_read=letters.MAX_CHARACTERS)
 
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:
         return classify(await self._features.submit(one_line(message_text(message))), context)

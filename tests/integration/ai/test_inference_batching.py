@@ -66,6 +66,14 @@ async def test_batch_of_long_texts_ends_at_max_characters() -> None:
     assert [len(texts) for texts in encoder.batches] == [4, 4, 1]
 
 
+async def test_batch_counts_only_the_characters_that_are_read() -> None:
+    encoder = RecordingEncoder()
+    batcher = inference_batcher(encoder.encode, max_read=MAX_CHARACTERS // 4)
+    texts = ["word " * (MAX_CHARACTERS // 5)] * 5
+    await asyncio.gather(*map(batcher.submit, texts))
+    assert [len(texts) for texts in encoder.batches] == [4, 1]
+
+
 def test_celery_task_of_classifications_fits_into_a_batch() -> None:
     assert BATCH_SIZES["classification"] <= MAX_TEXTS
 
