@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,13 @@ def compose(answer: str, *, customer_name: str | None, tone: Tone, language: str
     return f"{greeting}\n\n{answer}" if greeting else answer
 
 
-def language_notice(spoken: str, *, answer: str) -> str | None:
-    """Return the sentence that precedes an answer in another language than the customer's; None if it is the same.
+def language_notice(spoken: str, *, answers: Collection[str]) -> str | None:
+    """Return the sentence that precedes answers in other languages than the customer's; None if one of them is in it.
 
-    None also if one of the languages is unknown, or is none in which the sentence is known.
+    None also if one of the languages is unknown, or the customer's is none in which the sentence is known.
     """
     notices: dict[str, str] = PHRASES["other_language"]
-    return notices.get(spoken) if answer not in (spoken, UNKNOWN) else None
+    return None if spoken in answers or UNKNOWN in answers else notices.get(spoken)
 
 
 def fill(answer: str, *, customer_name: str | None) -> str:

@@ -66,16 +66,15 @@ class EmbeddedProvider:
                 tone=tone,
                 nearest=tuple(filter(None, nearest))[:MAX_CITATIONS],
             )
-        best, citation = parts[0].ranked, parts[0].ranked.source.citation
-        spoken = language.detect(best.source.body)
-        notice = reply.language_notice(customer_language, answer=spoken)
+        spoken = [language.detect(part.ranked.source.body) for part in parts]
+        notice = reply.language_notice(customer_language, answers=spoken)
         text = reply.fill("\n\n".join(part.text for part in parts), customer_name=message.customer_name)
         return Draft(
             content=reply.compose(
                 f"{notice}\n\n{text}" if notice else text,
                 customer_name=message.customer_name,
                 tone=tone,
-                language=customer_language if notice else spoken,
+                language=customer_language if notice or customer_language in spoken else spoken[0],
             ),
             confidence=round(min(part.ranked.probability for part in parts), 3),
             reasoning=_reason_to_answer(parts),
@@ -83,7 +82,7 @@ class EmbeddedProvider:
             quotes=tuple(part.quote for part in parts if part.quote is not None),
             is_contradicted=any(part.contradicted for part in parts),
             tone=tone,
-            suggested_actions=reply.actions(classification, citation),
+            suggested_actions=reply.actions(classification, parts[0].ranked.source.citation),
         )
 
     async def summarize(self, conversation: Sequence[Turn]) -> str:

@@ -364,6 +364,15 @@ async def test_article_in_language_of_customer_comes_first(embedded: Provider) -
     ]
 
 
+async def test_draft_with_a_part_in_the_language_of_the_customer_has_no_notice(embedded: Provider) -> None:
+    question, body = "Wie lange kann ich etwas zurückgeben?", "You have 30 days to return something."
+    english = Article(id="en", title="Returns", body=body, questions=(question,))
+    german = Article(id="de", title="Versandkosten", body="Der Versand kostet 5 Euro.")
+    made = await draft(embedded, f"{question} Was kostet der Versand?", Knowledge(articles=(english, german)))
+    assert made.content is not None
+    assert made.content.split("\n\n") == ["Hallo Maya!", english.body, german.body]
+
+
 async def test_unknown_slot_value_is_a_visible_gap(embedded: Provider) -> None:
     body = "Dear {{customer_name}}, order {order_number} leaves on {date}. {{ first name }}, {not json: 1} {}"
     article = Article(id="1", title="When does my order leave?", body=body)

@@ -29,18 +29,23 @@ def test_compose_without_a_name_is_the_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoken", "answer", "has_notice"),
+    ("spoken", "answers", "has_notice"),
     [
-        ("de", "en", True),
-        ("en", "de", True),
-        ("de", "de", False),
-        ("de", "und", False),
-        ("und", "en", False),
-        ("fi", "en", False),
+        ("de", ["en"], True),
+        ("en", ["de"], True),
+        ("de", ["en", "fr"], True),
+        ("de", ["de"], False),
+        ("de", ["en", "de"], False),
+        ("de", ["und"], False),
+        ("de", ["en", "und"], False),
+        ("und", ["en"], False),
+        ("fi", ["en"], False),
     ],
 )
-def test_language_notice_is_for_customers_of_a_known_other_language(spoken: str, answer: str, has_notice: bool) -> None:
-    assert (language_notice(spoken, answer=answer) is not None) == has_notice
+def test_language_notice_is_for_customers_of_a_known_other_language(
+    spoken: str, answers: list[str], has_notice: bool
+) -> None:
+    assert (language_notice(spoken, answers=answers) is not None) == has_notice
 
 
 def test_language_notices_are_written_in_their_language() -> None:
