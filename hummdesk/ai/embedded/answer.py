@@ -70,11 +70,16 @@ def parts(
 
 
 def _asked_apart(chosen: dict[Source, RankedSource], clauses: Sequence[RankedClause]) -> list[RankedSource]:
-    """Return the chosen sources, the first one asked for the clauses that no other one answers, if there are some."""
+    """Return the chosen sources, each asked for the clauses that it answers best, the first one for all others, too."""
     first, *others = chosen.values()
-    answered = {one.asked for one in others}
-    rest = [clause.ranked[0].asked[0] for clause in clauses if clause.ranked[0].asked not in answered]
-    return [replace(first, asked=(" ".join(rest),)) if others and rest else first, *others]
+    if not others:
+        return [first]
+    asked: dict[Source, list[str]] = {source: [] for source in chosen}
+    for one in (clause.ranked[0] for clause in clauses):
+        asked[one.source if one.source in chosen else first.source].append(one.asked[0])
+    texts = {source: (" ".join(own),) for source, own in asked.items() if own}
+    # A follow-up is searched together with the conversation before it, its clauses are not.
+    return [replace(one, asked=(*texts.get(one.source, one.asked[:1]), *one.asked[1:])) for one in chosen.values()]
 
 
 def _part(chosen: RankedSource, ranked: Sequence[RankedSource], max_words: int) -> Part:
@@ -85,7 +90,7 @@ def _part(chosen: RankedSource, ranked: Sequence[RankedSource], max_words: int) 
     spoken = language.detect(source.body)
     others = [
         one
-        for one in ranked
+        for one in (replace(other, asked=chosen.asked) for other in ranked)
         if one.source.citation.kind == "article"
         and one.source != source
         and one.probability >= LEADING_THRESHOLD

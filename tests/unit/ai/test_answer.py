@@ -1,5 +1,8 @@
 """The parts of a draft: which sources answer the message as a whole and which its clauses, and in which order."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from hummdesk.ai.embedded.answer import parts
@@ -97,6 +100,40 @@ def test_first_source_is_asked_for_the_clauses_that_no_other_one_answers() -> No
     whole = ranked(key=0.86, stolen=0.4)
     found = parts(whole, whole[:1], [clause(key=0.9), clause(stolen=0.9), clause(lamp=0.1)])
     assert [part.ranked.asked for part in found] == [("key lamp",), ("stolen",)]
+
+
+def test_source_is_asked_for_all_clauses_that_it_answers_best() -> None:
+    whole = ranked(key=0.86, stolen=0.4)
+    again = replace(ranked(stolen=0.9)[0], asked=("police",))
+    little = replace(ranked(stolen=0.1)[0], asked=("thief",))
+    clauses = [clause(key=0.9), clause(stolen=0.9), RankedClause(5, [again]), RankedClause(5, [little])]
+    found = parts(whole, whole[:1], clauses)
+    assert [part.ranked.asked for part in found] == [("key",), ("stolen police thief",)]
+
+
+def test_first_source_of_a_follow_up_is_asked_with_the_conversation() -> None:
+    whole = [replace(one, asked=("And the key?", "My bicycle. And the key?")) for one in ranked(key=0.86, stolen=0.4)]
+    found = parts(whole, whole[:1], [clause(key=0.9), clause(stolen=0.9)])
+    assert [part.ranked.asked for part in found] == [("key", "My bicycle. And the key?"), ("stolen",)]
+
+
+def test_newer_article_that_contradicts_is_quoted_for_the_same_clause() -> None:
+    def refunds(days: int, year: int) -> Source:
+        refund = f"Refunds of returned lamps take {days} days after we have received them at our warehouse."
+        other = "The delivery of a lamp costs nothing for orders of more than fifty pounds in all of our shops. " * 5
+        changed_at = datetime(year, 1, 1, tzinfo=UTC)
+        return Source(Citation(kind="article", title="Lamps", id=str(year)), f"{refund} {other}", changed_at=changed_at)
+
+    message = "What does the delivery of a lamp cost? How long do refunds of returned lamps take?"
+    key, older, newer = (
+        RankedSource(source, probability, 1.0, asked=(message,))
+        for source, probability in ((ranked(key=1)[0].source, 0.9), (refunds(5, 2024), 0.4), (refunds(9, 2025), 0.4))
+    )
+    asked = replace(older, probability=0.9, asked=("How long do refunds of returned lamps take?",))
+    _, found = parts([key, older, newer], [key], [clause(key=0.9), RankedClause(5, [asked])])
+    assert found.text == "Refunds of returned lamps take 9 days after we have received them at our warehouse."
+    assert found.ranked.asked == asked.asked
+    assert [one.source.citation.id for one in found.contradicted] == ["2024"]
 
 
 def test_only_source_is_asked_for_the_whole_message() -> None:
