@@ -32,12 +32,16 @@ class Sentence:
     line: int = 0
     """Index of its line: a paragraph, or an item of a list."""
     mark: str = ""
-    """Of the item of a list that it begins: `-`, or its number, such as `3.`"""
+    """Of the item of a list that it begins, as it is written: `-`, `*`, `+`, `•`, or its number, such as `3.`"""
 
     @property
     def is_step(self) -> bool:
         """It begins an item of a numbered list."""
-        return self.mark not in ("", "-")
+        return self.mark[:1].isdigit()
+
+    @property
+    def is_first_step(self) -> bool:
+        return self.is_step and int(self.mark[:-1]) == 1
 
 
 def count_words(text: str) -> int:
@@ -74,7 +78,7 @@ def _split(line: str, *, is_numbered_item: bool) -> tuple[str, list[str]]:
     first, *others = SENTENCE_END.split((text[bullet.end() :] if bullet else text).replace(_BOLD, ""))
     if is_numbered_item:
         return number.strip(), [first, *others]
-    return "-" if bullet and not number else "", [number + first, *others]
+    return bullet[0].strip() if bullet and not number else "", [number + first, *others]
 
 
 def _numbered_items(lines: Sequence[str]) -> set[int]:

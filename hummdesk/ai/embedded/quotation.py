@@ -3,13 +3,15 @@
 Each sentence has a share of the article's relevance, a softmax over what `evidence` returns. The units with the largest
 shares are quoted, in the article's order, until they hold MASS of it: one sentence if one stands out, more if the
 message asks for several things or resembles many. A unit is a sentence of a paragraph, a whole item of a list, all
-steps of a short list, or the warning at the beginning of the article, which is also quoted before steps.
+steps of a short list, or the warning at the beginning of the article, which is also quoted before steps. What is longer
+than a quotation may be falls apart into sentences.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
+from statistics import fmean
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from hummdesk.ai.embedded.retrieval import clauses_of, similarity, word_overlap
 MASS = 0.85
 """Share of an article's relevance that is quoted."""
 MAX_WORDS, MAX_WORDS_OF_SEVERAL = 63, 45
-"""Words that are quoted of a long article, and of each of several, unless the best unit alone is longer."""
+"""Words that are quoted of a long article, and of each of several, unless the best sentence alone is longer."""
 MAX_UNITS = 4
 EVIDENCE = (
     "message",
@@ -74,7 +76,7 @@ def select(
     """Return the indexes of the sentences that are quoted."""
     scores = evidence @ weights
     shares = np.exp(scores - scores.max())
-    chosen = _chosen(list(_units(sentences, (shares / shares.sum()).tolist())), max_words)
+    chosen = _chosen(list(_units(sentences, (shares / shares.sum()).tolist(), max_words)), max_words)
     numbers = {number for unit in chosen for number in unit.numbers}
     if any(sentences[number].is_step for number in numbers):
         numbers |= {number for number, one in enumerate(sentences) if one.is_warning}
@@ -91,8 +93,8 @@ def _introduction(sentences: Sequence[Sentence], item: int) -> int | None:
     return before if sentences[before].text.endswith((":", "：")) else None
 
 
-def _units(sentences: Sequence[Sentence], shares: Sequence[float]) -> Iterator[Unit]:
-    for numbers in _whole_steps(sentences, list(_lines(sentences))):
+def _units(sentences: Sequence[Sentence], shares: Sequence[float], max_words: int) -> Iterator[Unit]:
+    for numbers in _whole_steps(sentences, list(_lines(sentences)), max_words):
         own = [shares[number] for number in numbers]
         yield Unit(numbers, _count(sentences, numbers), sum(own), max(own))
 
@@ -105,12 +107,18 @@ def _lines(sentences: Sequence[Sentence]) -> Iterator[tuple[int, ...]]:
         yield from [line] if first.mark or first.is_warning else [(number,) for number in line]
 
 
-def _whole_steps(sentences: Sequence[Sentence], lines: Sequence[tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
-    """Join the steps of a list that is short enough to be quoted as a whole."""
-    for is_steps, grouped in groupby(lines, key=lambda line: sentences[line[0]].is_step):
-        items = list(grouped)
+def _whole_steps(
+    sentences: Sequence[Sentence], lines: Sequence[tuple[int, ...]], max_words: int
+) -> Iterator[tuple[int, ...]]:
+    """Join the steps of a list that is short enough to be quoted as a whole; divide what is too long into sentences."""
+    firsts = [sentences[line[0]] for line in lines]
+    lists = accumulate(first.is_first_step for first in firsts)
+    keys = [(first.is_step, first.heading, number) for first, number in zip(firsts, lists, strict=True)]
+    for (is_steps, *_), grouped in groupby(zip(keys, lines, strict=True), key=lambda pair: pair[0]):
+        items = [line for _, line in grouped]
         whole = tuple(number for line in items for number in line)
-        yield from [whole] if is_steps and _count(sentences, whole) <= MAX_WORDS else items
+        for unit in [whole] if is_steps and _count(sentences, whole) <= max_words else items:
+            yield from [unit] if _count(sentences, unit) <= max_words else [(number,) for number in unit]
 
 
 def _count(sentences: Sequence[Sentence], numbers: Sequence[int]) -> int:
@@ -182,10 +190,10 @@ def evidence(sentences: Sequence[Sentence], passages: Sequence[str], asked: Sequ
 
 def _of_groups(values: Vectors, groups: Sequence[object], *, most: int) -> Vectors:
     """Return for each value the mean of the `most` largest ones of its group, relative to that of the best group."""
-    means = {
-        group: float(np.sort([own for own, of in zip(values, groups, strict=True) if of == group])[-most:].mean())
-        for group in dict.fromkeys(groups)
-    }
+    members: dict[object, list[float]] = {}
+    for value, group in zip(values.tolist(), groups, strict=True):
+        members.setdefault(group, []).append(value)
+    means = {group: fmean(sorted(own)[-most:]) for group, own in members.items()}
     return np.array([means[group] for group in groups]) - max(means.values())
 
 

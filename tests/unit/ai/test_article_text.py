@@ -27,3 +27,15 @@ from hummdesk.ai.embedded.article_text import sentences
 )
 def test_marks_of_lists_vanish_and_other_numbers_and_signs_stay(body: str, expected: list[str]) -> None:
     assert [one.text for one in sentences(body)] == expected
+
+
+def test_item_has_the_bullet_or_number_that_is_written() -> None:
+    found = sentences("* 20 °C is the limit\n• Lamp\n+ Fan\n- Pump\n\n1) Open it\n2) Close it")
+    assert [(one.mark, one.is_step, one.is_first_step) for one in found] == [
+        ("*", False, False),
+        ("•", False, False),
+        ("+", False, False),
+        ("-", False, False),
+        ("1)", True, True),
+        ("2)", True, False),
+    ]

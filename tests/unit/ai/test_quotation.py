@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hummdesk.ai.embedded.quotation import quote, select
+from hummdesk.ai.embedded.article_text import Sentence
+from hummdesk.ai.embedded.quotation import MAX_WORDS, evidence, quote, select
 from hummdesk.ai.embedded.source_ranking import Source
 from hummdesk.ai.protocol import Citation
 
@@ -31,11 +32,11 @@ def sentences_of(body: str) -> Source:
     return Source(Citation(kind="article", title="The pump", id="1"), body + padding)
 
 
-def selected(body: str, **shares: float) -> list[str]:
+def selected(body: str, *, max_words: int = MAX_WORDS, **shares: float) -> list[str]:
     """Return the quoted sentences if those that begin with a word have a share of the relevance, and others little."""
     found = sentences_of(body).sentences
     given = np.log([[next((shares[word] for word in shares if one.text.startswith(word)), 1e-6)] for one in found])
-    return [found[number].text for number in select(found, given, np.ones(1))]
+    return [found[number].text for number in select(found, given, np.ones(1), max_words=max_words)]
 
 
 def test_one_sentence_is_quoted_if_it_stands_out() -> None:
@@ -76,6 +77,51 @@ def test_item_of_a_list_is_quoted_with_the_sentence_that_introduces_the_list(bef
 def test_step_of_a_long_list_is_quoted_alone() -> None:
     body = "\n".join(f"{number}. Step{number} " + "turns the wheel once more " * 4 for number in range(1, 6))
     assert [text.split()[0] for text in selected(body, Step3=0.9)] == ["Step3"]
+
+
+def test_steps_of_another_section_or_list_are_another_unit() -> None:
+    charging = "## Charging\n\n1. Plug it in.\n2. Wait an hour."
+    resetting = "1. Hold the button.\n2. Release it."
+    for body in (f"{charging}\n\n## Resetting\n\n{resetting}", f"{charging}\n\n{resetting}"):
+        assert selected(body, Hold=0.9) == ["Hold the button.", "Release it."]
+    continued = "\n\n## Resetting\n\n3. Hold the button.\n4. Release it."
+    assert selected(charging + continued, Hold=0.9) == ["Hold the button.", "Release it."]
+
+
+def test_steps_of_a_list_of_more_than_the_permitted_words_are_quoted_one_by_one() -> None:
+    body = "1. Open the lid.\n2. Pull the filter out.\n3. Push the new one in."
+    assert len(selected(body, max_words=12, Pull=0.9)) == 3
+    assert selected(body, max_words=11, Pull=0.9) == ["Pull the filter out."]
+
+
+@pytest.mark.parametrize("mark", ["-", "*", "1.", "2."])
+def test_long_item_of_a_list_falls_apart_into_its_sentences(mark: str) -> None:
+    item = f"{mark} Pool: closed. " + "The towels are at the desk. " * 100 + "Best is Monday."
+    body = f"1. Come in.\n{item}" if mark == "2." else f"{item}\n2. Come in."
+    assert selected(body, Best=0.9) == ["Best is Monday."]
+
+
+def test_item_with_a_number_is_quoted_with_the_bullet_that_is_written() -> None:
+    source = sentences_of("## Limits\n\n* 20 °C is the limit of the fridge.\n* The cellar is cold.")
+    quoted = quote(source.sentences, source.passages, ("What is the limit of the fridge?",))
+    assert quoted == "Limits\n* 20 °C is the limit of the fridge."
+
+
+def test_relevance_of_sections_is_compared_once_for_each_sentence() -> None:
+    compared = 0
+
+    class Heading(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str(self) == other
+
+    sentences = [Sentence("The pump stands in the cellar.", Heading(f"Part {number // 2}")) for number in range(100)]
+    evidence(sentences, ["The pump", *[one.text for one in sentences] * 2], ("Where is the pump?",))
+    assert 0 < compared < 10 * len(sentences)
 
 
 def test_warning_is_not_quoted_if_neither_it_nor_a_step_answers() -> None:
