@@ -22,11 +22,6 @@ NUMBER = 2
 """Of an account that no other test uses."""
 CUSTOMERS = 8
 
-TO_THE_END = """(log) => {
-  log.scrollTo(0, log.scrollHeight);
-  return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-}"""
-
 START = """if (location.protocol === "http:") {{
   localStorage.clear();
   sessionStorage.clear();
@@ -143,8 +138,6 @@ async def conversation(stage: Stage) -> ConsolePage:
     console = await stage.conversation(1)
     await expect(console.draft.locator("summary")).to_be_visible()  # of its quotes, which are loaded late
     await expect(console.classification).to_be_visible()
-    # The position depends on whether the results were there when it was opened; its end stays in view.
-    await console.page.get_by_role("log").evaluate(TO_THE_END)
     return console
 
 

@@ -26,6 +26,8 @@ COMPARE = (Path(__file__).parent / "compare_pictures.js").read_text()
 MAX_BYTES = 60_000
 
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+TO_THE_END = "() => document.querySelectorAll('[role=log]').forEach((log) => log.scrollTo(0, log.scrollHeight))"
+"""The position in the messages depends on whether the results of the AI were there when they were shown."""
 
 THRESHOLD = 51
 """Of 255, in the channel of a pixel that differs most."""
@@ -46,6 +48,8 @@ async def take(page: Page, size: str, scheme: str) -> bytes:
     await page.set_viewport_size({"width": width, "height": height})
     await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     await page.evaluate(TWO_FRAMES)  # what observes sizes and media draws in the next one
+    await page.evaluate(TO_THE_END)
+    await page.evaluate(TWO_FRAMES)
     return await page.screenshot(animations="disabled")
 
 

@@ -25,7 +25,7 @@ export function CustomerPanel({ contactId, conversationId }: { contactId: string
   if (!contact) return <div aria-busy="true" />;
   const earlier = profile.earlier.filter(({ id }) => id !== conversationId);
   return (
-    <div class="customer" key={contact.id}>
+    <div class="customer-panel" key={contact.id}>
       <dl>
         {contact.externalId && (
           <>
