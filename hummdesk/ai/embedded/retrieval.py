@@ -109,8 +109,6 @@ class Match:
     """About 0 if unrelated, 1 or more for the same words."""
     margin: float
     """How much higher than the best of the other sources' that is."""
-    passages: tuple[float, ...]
-    """Similarity of each passage."""
     meaning: float
     """Similarity in meaning of the first query to the passage that is nearest to it."""
     covered: float
@@ -218,7 +216,6 @@ class PassageIndex:
                 margin=float(
                     scores[number] - max((scores[other] for other in order[:2] if other != number), default=0.0)
                 ),
-                passages=tuple(nearest[self._sources[number]].tolist()),
                 meaning=float(meaning[self._sources[number]].max()),
                 covered=float(covered[number]),
                 length=length,
