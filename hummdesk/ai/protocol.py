@@ -17,6 +17,8 @@ Tone = Literal["formal", "friendly", "empathetic", "professional"]
 MAX_QUOTE = 1_000
 """Characters of what is shown of one source."""
 
+UNKNOWN_LANGUAGE = "und"
+"""Of ISO 639-2: undetermined."""
 UNKNOWN_BELOW = 0.3
 """Least confidence of a category that is more than a guess: of those below it, two thirds are wrong."""
 

@@ -6,11 +6,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from hummdesk.ai.protocol import Citation, Classification, Tone
+from hummdesk.ai.protocol import UNKNOWN_LANGUAGE, Citation, Classification, Tone
 
 PHRASES: dict[str, Any] = json.loads(Path(__file__).with_name("phrases.json").read_text(encoding="utf-8"))
 ENGLISH = "en"
-UNKNOWN = "und"
 MAX_NAMES = 4
 
 _SLOT = re.compile(r"\{\{? ?([A-Za-z][\w. -]{0,39}?) ?\}?\}")
@@ -37,7 +36,7 @@ def language_notice(spoken: str, *, answers: Collection[str]) -> str | None:
     None also if one of the languages is unknown, or the customer's is none in which the sentence is known.
     """
     notices: dict[str, str] = PHRASES["other_language"]
-    return None if spoken in answers or UNKNOWN in answers else notices.get(spoken)
+    return None if spoken in answers or UNKNOWN_LANGUAGE in answers else notices.get(spoken)
 
 
 def fill(answer: str, *, customer_name: str | None) -> str:

@@ -10,7 +10,7 @@ from hummdesk.ai.embedded.analysis import SUSPICIOUS, MessageFeatures
 from hummdesk.ai.embedded.encoder import Vectors
 from hummdesk.ai.embedded.letters import CATEGORIES
 from hummdesk.ai.embedded.neighbours import corrected_category, corrected_priority
-from hummdesk.ai.protocol import Classification, Context, Turn
+from hummdesk.ai.protocol import UNKNOWN_LANGUAGE, Classification, Context, Turn
 from hummdesk.ai.text import plain
 from hummdesk.core.categories import GENERAL
 
@@ -55,7 +55,7 @@ def conversation_language(message: MessageFeatures, history: Sequence[Turn]) -> 
     if not earlier or sum(map(str.isalpha, message.text)) >= LANGUAGE_LETTERS:
         return message.language
     found = language.detect(" ".join([*map(plain, earlier), message.text]))
-    return message.language if found == language.UNKNOWN else found
+    return message.language if found == UNKNOWN_LANGUAGE else found
 
 
 def _probabilities(message: MessageFeatures, context: Context) -> tuple[tuple[str, ...], Vectors]:

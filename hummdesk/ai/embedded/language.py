@@ -13,7 +13,8 @@ from pathlib import Path
 
 import fasttext
 
-UNKNOWN = "und"
+from hummdesk.ai.protocol import UNKNOWN_LANGUAGE
+
 THRESHOLD = 0.15
 """Least probability of the detected language, unless the text has function words of it."""
 ENGLISH_WEIGHT = 0.7
@@ -47,17 +48,19 @@ def detect(text: str) -> str:
     """Return the ISO 639 code, or `und` if the text is too short or in no language."""
     text = text[:MAX_CHARACTERS].replace("\n", " ").replace("’", "'").lower()
     if not any(map(str.isalpha, text)):
-        return UNKNOWN
+        return UNKNOWN_LANGUAGE
     if (language := _of_script(text)) is not None:
         return language
     labels, values = _MODEL.predict(text, k=CANDIDATES)
     scores = {label.removeprefix("__label__"): value for label, value in zip(labels, values, strict=True)}
     candidates = {language: score for language, score in scores.items() if language not in IGNORED}
     shares = _shares(_WORD.findall(text))
-    best = max(candidates, key=lambda language: candidates[language] * _weight(language, shares), default=UNKNOWN)
+    best = max(
+        candidates, key=lambda language: candidates[language] * _weight(language, shares), default=UNKNOWN_LANGUAGE
+    )
     ignored = sum(scores.values()) - sum(candidates.values())
     is_certain = shares.get(best, 0.0) > 0 or candidates.get(best, 0.0) >= THRESHOLD * (1 - ignored)
-    return best if is_certain else UNKNOWN
+    return best if is_certain else UNKNOWN_LANGUAGE
 
 
 def _of_script(text: str) -> str | None:

@@ -4,7 +4,7 @@ Each sentence has a share of the article's relevance, a softmax over what `evide
 shares are quoted, in the article's order, until they hold MASS of it: one sentence if one stands out, more if the
 message asks for several things or resembles many. A unit is a sentence of a paragraph, a whole item of a list, all
 steps of a short list, or the warning at the beginning of the article, which is also quoted before steps. What is longer
-than a quotation may be falls apart into sentences.
+than a quotation may be is divided into sentences.
 """
 
 import re
@@ -38,7 +38,7 @@ EVIDENCE = (
     "question",
 )
 WEIGHTS = (5.46, -4.23, 1.74, 1.19, 0.34, 1.41, 2.68, 1.57, 0.73, 0.48, -4.08)
-"""Of EVIDENCE, by a fit of `training/quotation.py`."""
+"""Of EVIDENCE, fitted by `training/quotation.py`."""
 NO_SENTENCE = -1.0
 """Relevance of what stands before the first sentence of a section."""
 
