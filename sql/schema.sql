@@ -1759,6 +1759,7 @@ CREATE TABLE knowledge_articles (
     indexed_as text,                                            -- the model of its passages; NULL: outdated
     language text,
     changed_at timestamptz,                                     -- the last change of its text; NULL: none since 0175
+    encoded bytea,                                              -- encodings of its passages; NULL: not yet
     CONSTRAINT knowledge_articles_pkey PRIMARY KEY (account_id, id),
     CONSTRAINT knowledge_articles_account_fkey FOREIGN KEY (account_id) REFERENCES accounts (account_id)
 );
@@ -1787,6 +1788,17 @@ CREATE TRIGGER knowledge_articles_outdated BEFORE UPDATE OF title, body, questio
     FOR EACH ROW EXECUTE FUNCTION outdate_passages();
 CREATE TRIGGER canned_replies_outdated BEFORE UPDATE OF title, content ON canned_replies
     FOR EACH ROW EXECUTE FUNCTION outdate_passages();
+
+CREATE FUNCTION forget_encodings() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.encoded := NULL;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER knowledge_articles_forgotten BEFORE UPDATE OF title, body, questions ON knowledge_articles
+    FOR EACH ROW EXECUTE FUNCTION forget_encodings();
 
 CREATE FUNCTION date_article() RETURNS trigger
     LANGUAGE plpgsql
@@ -2413,6 +2425,7 @@ CREATE POLICY own_account ON knowledge_passages TO hummdesk_app USING (account_i
 CREATE POLICY every_account ON knowledge_passages TO hummdesk_operator USING (true);
 GRANT SELECT, INSERT, DELETE ON knowledge_passages TO hummdesk_app;
 GRANT UPDATE (indexed_as) ON knowledge_articles, canned_replies TO hummdesk_app;
+GRANT UPDATE (encoded) ON knowledge_articles TO hummdesk_app;
 GRANT DELETE ON knowledge_articles, canned_replies TO hummdesk_operator;
 
 ALTER TABLE past_answers ENABLE ROW LEVEL SECURITY;

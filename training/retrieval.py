@@ -51,7 +51,7 @@ class Collection:
 
     def __init__(self, articles: Sequence[Article]) -> None:
         self._sources = sources_of(Knowledge(articles=tuple(articles)))
-        self._index = PassageIndex([one.passages for one in self._sources], [one.whole for one in self._sources])
+        self._index = PassageIndex(self._sources)
 
     def observe(self, text: str, right: frozenset[str], history: Sequence[Turn] = ()) -> Observation:
         """Search for a question that the articles `right` answer, or none."""

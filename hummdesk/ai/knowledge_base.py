@@ -4,18 +4,25 @@ The only module that connects the AI with storage.
 """
 
 import asyncio
-from collections.abc import Collection
-from dataclasses import asdict
-from itertools import takewhile
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
+from itertools import accumulate, takewhile
 from uuid import UUID
+
+import numpy as np
 
 from hummdesk.ai import answer_extraction
 from hummdesk.ai.answer_extraction import AgentReply
-from hummdesk.ai.embedded.embedding import MODEL, embed
+from hummdesk.ai.embedded import stored_encodings
+from hummdesk.ai.embedded.embedding import MODEL, embed, project
+from hummdesk.ai.embedded.encoder import encode
+from hummdesk.ai.embedded.source_ranking import source_of
 from hummdesk.ai.protocol import Article, CannedReply, Knowledge, PastAnswer, Profile
 from hummdesk.core import metrics
 from hummdesk.storage import ai_profiles, categories, knowledge, past_answers
 from hummdesk.storage.database import Database
+from hummdesk.storage.knowledge import IndexedSource, Source
 from hummdesk.storage.past_answers import LearnedReply, Reply
 
 MAX_SOURCES = 12
@@ -30,7 +37,9 @@ MAX_EXAMPLE = 600
 """Characters of a reply that is an example."""
 
 BATCH = 20
-"""Sources of each kind that are indexed, and replies that are read, in one transaction: about 0.2 s."""
+"""Sources of each kind that are indexed, and replies that are read, in one transaction."""
+BATCH_PASSAGES = 500
+"""Passages that are encoded in one transaction, unless one source has more: about 0.5 s."""
 
 
 async def find(
@@ -45,7 +54,7 @@ async def find(
     past = [one for one in found if one.kind == "past_answer" and one.id not in without][:MAX_PAST_ANSWERS]
     return Knowledge(
         articles=tuple(
-            Article(id=str(one.id), title=one.title, body=one.body, questions=one.questions, changed_at=one.changed_at)
+            replace(_article(one), changed_at=one.changed_at, encoded=one.encoded)
             for one in found
             if one.kind == "article"
         ),
@@ -87,13 +96,34 @@ async def index(database: Database, account_id: UUID) -> bool:
     """
     async with database.account(account_id) as tx:
         await knowledge.lock_updates(tx)
-        outdated = await knowledge.outdated(tx, model=MODEL, limit=BATCH)
-        if outdated:
-            texts = [text for source in outdated for text in source.texts]
-            vectors = iter((await asyncio.to_thread(embed, texts)).tolist())
-            by_source = [[next(vectors) for _ in source.texts] for source in outdated]
-            await knowledge.replace_passages(tx, outdated, by_source, model=MODEL)
-    return len(outdated) >= BATCH
+        outdated = [(source, _passages(source)) for source in await knowledge.outdated(tx, model=MODEL, limit=BATCH)]
+        totals = list(accumulate(len(passages) for _, passages in outdated))
+        batch = outdated[: max(1, bisect_right(totals, BATCH_PASSAGES))]
+        if batch:
+            await knowledge.replace_passages(tx, await asyncio.to_thread(_indexed, batch), model=MODEL)
+    return len(outdated) >= BATCH or len(batch) < len(outdated)
+
+
+def _indexed(batch: Sequence[tuple[Source, tuple[str, ...]]]) -> list[IndexedSource]:
+    encoded = encode([text for _, passages in batch for text in passages])
+    ends = list(accumulate(len(passages) for _, passages in batch))
+    return [
+        IndexedSource(
+            source=source,
+            vectors=project(own[: len(source.texts)]).tolist(),
+            encoded=stored_encodings.pack(passages, own) if source.kind == "article" else None,
+        )
+        for (source, passages), own in zip(batch, np.split(encoded, ends[:-1]), strict=True)
+    ]
+
+
+def _passages(source: Source) -> tuple[str, ...]:
+    """The texts of a source that drafts compare with messages; the first ones are those that a search compares."""
+    return source_of(_article(source)).passages if source.kind == "article" else source.texts
+
+
+def _article(source: Source) -> Article:
+    return Article(id=str(source.id), title=source.title, body=source.body, questions=source.questions)
 
 
 def _learned(reply: Reply) -> LearnedReply:

@@ -130,6 +130,8 @@ class Article:
     language: str | None = None
     changed_at: datetime | None = None
     """Of articles that contradict each other, the newest counts. None: older than all others."""
+    encoded: bytes = field(default=b"", compare=False, repr=False)
+    """The stored encodings of its passages, which the embedded provider needs; empty if there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,8 @@ class Source:
     """A past answer that an agent has sent in place of a draft, or after editing one."""
     changed_at: datetime | None = None
     """When the text of an article, as `nearest` returns it, was last changed."""
+    encoded: bytes = b""
+    """What is stored with an article, as `nearest` returns it, so that its passages are not encoded for each draft."""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -43,6 +45,15 @@ class Source:
         if self.kind == "past_answer":
             return (self.title,)
         return (self.title, f"{self.title}. {self.body}", *self.questions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedSource:
+    source: Source
+    vectors: Sequence[Vector]
+    """In the order of `Source.texts`."""
+    encoded: bytes | None = None
+    """Of an article."""
 
 
 async def lock_updates(tx: Transaction) -> None:
@@ -75,6 +86,7 @@ async def nearest(
             questions=tuple(row["questions"]),
             instead_of_draft=row["instead_of_draft"],
             changed_at=row["changed_at"],
+            encoded=row["encoded"] or b"",
         )
         async for row in rows
         for kind in KINDS
@@ -83,9 +95,10 @@ async def nearest(
 
 
 async def outdated(tx: Transaction, *, model: str, limit: int) -> list[Source]:
-    """Lock and return sources without vectors of their current text by this model, at most `limit` of each kind.
+    """Lock and return sources without vectors of their current text by this model, or articles without encodings.
 
-    A source that another transaction has locked is left out: it is being changed or indexed.
+    They are at most `limit` of each kind; articles are last, and those that lack only encodings after the others. A
+    source that another transaction has locked is left out: it is being changed or indexed.
     """
     articles = [
         Source(kind="article", id=row["id"], title=row["title"], body=row["body"], questions=tuple(row["questions"]))
@@ -99,22 +112,21 @@ async def outdated(tx: Transaction, *, model: str, limit: int) -> list[Source]:
         Source(kind="past_answer", id=row["message_id"], title=row["question"], body=row["answer"])
         async for row in queries.outdated_past_answers(tx, model=model, limit=limit)
     ]
-    return articles + canned + past
+    return canned + past + articles
 
 
-async def replace_passages(
-    tx: Transaction, sources: Sequence[Source], vectors: Sequence[Sequence[Vector]], *, model: str
-) -> None:
-    """Replace the vectors of sources that `outdated` has locked; `vectors` are in the order of `Source.texts`."""
+async def replace_passages(tx: Transaction, indexed: Sequence[IndexedSource], *, model: str) -> None:
+    """Replace the vectors of sources that `outdated` has locked."""
     passages = [
-        {"id": str(new_id()), f"{source.kind}_id": str(source.id), "vector": _literal(vector)}
-        for source, own in zip(sources, vectors, strict=True)
-        for vector in own
+        {"id": str(new_id()), f"{one.source.kind}_id": str(one.source.id), "vector": _literal(vector)}
+        for one in indexed
+        for vector in one.vectors
     ]
     ids: dict[str, list[UUID]] = {
-        plural: [source.id for source in sources if source.kind == kind] for kind, plural in PLURALS.items()
+        plural: [one.source.id for one in indexed if one.source.kind == kind] for kind, plural in PLURALS.items()
     }
-    await queries.replace_passages(tx, passages=json.dumps(passages), model=model, **ids)
+    encoded = [one.encoded for one in indexed if one.source.kind == "article"]
+    await queries.replace_passages(tx, passages=json.dumps(passages), model=model, encoded=encoded, **ids)
 
 
 def _literal(vector: Vector) -> str:

@@ -133,7 +133,9 @@ TABLES: tuple[Table, ...] = (
         name="knowledge_articles",
         holds="the account's own articles",
         scope="account",
-        columns=columns("account_id id title body questions created_at language changed_at", hidden="indexed_as"),
+        columns=columns(
+            "account_id id title body questions created_at language changed_at", hidden="indexed_as encoded"
+        ),
     ),
     Table(
         name="canned_replies",

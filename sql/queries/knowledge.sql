@@ -36,15 +36,22 @@ WITH passage AS (
         article_id,
         canned_reply_id,
         past_answer_id
-), ranked AS (
-    SELECT
-        *,
-        row_number() OVER (PARTITION BY past_answer_id IS NULL ORDER BY similarity DESC) AS rank
-    FROM source
 ), near AS (
-    SELECT *
-    FROM ranked
-    WHERE rank <= CASE WHEN past_answer_id IS NULL THEN :limit::integer ELSE :answers::integer END
+    (
+        SELECT *
+        FROM source
+        WHERE past_answer_id IS NULL
+        ORDER BY similarity DESC
+        LIMIT :limit
+    )
+    UNION ALL
+    (
+        SELECT *
+        FROM source
+        WHERE past_answer_id IS NOT NULL
+        ORDER BY similarity DESC
+        LIMIT :answers
+    )
 )
 SELECT
     near.article_id,
@@ -54,7 +61,8 @@ SELECT
     COALESCE(knowledge_articles.body, canned_replies.content, past_answers.answer) AS body,
     COALESCE(knowledge_articles.questions, '{}') AS questions,
     COALESCE(past_answers.draft_use IN ('edited', 'ignored'), false) AS instead_of_draft,
-    COALESCE(knowledge_articles.changed_at, knowledge_articles.created_at) AS changed_at
+    COALESCE(knowledge_articles.changed_at, knowledge_articles.created_at) AS changed_at,
+    knowledge_articles.encoded
 FROM near
 LEFT JOIN knowledge_articles
   ON knowledge_articles.account_id = current_account()
@@ -68,12 +76,12 @@ LEFT JOIN past_answers
 ORDER BY near.similarity DESC, near.article_id, near.canned_reply_id, near.past_answer_id;
 
 -- name: outdated_articles(model, limit)
--- Lock articles without vectors of their current text by this model.
+-- Lock articles without vectors of their current text by this model, or without encodings.
 SELECT id, title, body, questions
 FROM knowledge_articles
 WHERE account_id = current_account()
-  AND indexed_as IS DISTINCT FROM :model
-ORDER BY id
+  AND (indexed_as IS DISTINCT FROM :model OR encoded IS NULL)
+ORDER BY indexed_as IS NOT DISTINCT FROM :model, id
 LIMIT :limit
 FOR NO KEY UPDATE SKIP LOCKED;
 
@@ -98,8 +106,8 @@ ORDER BY message_id
 LIMIT :limit
 FOR NO KEY UPDATE SKIP LOCKED;
 
--- name: replace_passages(articles, canned_replies, past_answers, passages, model)!
--- Replace the passages of locked sources by those of a JSON recordset.
+-- name: replace_passages(articles, encoded, canned_replies, past_answers, passages, model)!
+-- Replace the passages of locked sources by those of a JSON recordset; `encoded` is in the order of `articles`.
 WITH removed AS (
     DELETE FROM knowledge_passages
     WHERE account_id = current_account()
@@ -110,9 +118,11 @@ WITH removed AS (
       )
 ), article AS (
     UPDATE knowledge_articles
-    SET indexed_as = :model
+    SET indexed_as = :model,
+        encoded = indexed.encoded
+    FROM unnest(:articles::uuid[], :encoded::bytea[]) AS indexed (id, encoded)
     WHERE account_id = current_account()
-      AND id = ANY (:articles::uuid[])
+      AND knowledge_articles.id = indexed.id
 ), canned_reply AS (
     UPDATE canned_replies
     SET indexed_as = :model

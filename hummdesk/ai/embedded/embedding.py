@@ -12,7 +12,9 @@ from hummdesk.ai.embedded.encoder import Vectors, encode
 from hummdesk.ai.embedded.weights import load_weights
 
 MODEL = "use-multilingual-3/3"
-"""Version of the embeddings. Change it with anything that changes a vector: stored vectors are then recomputed."""
+"""Version of the embeddings. Change it with anything that changes a vector, or the passages of an article: what is
+stored of them is then recomputed.
+"""
 
 DIMENSIONS = 256
 

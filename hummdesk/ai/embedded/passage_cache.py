@@ -24,18 +24,23 @@ class Passages:
 class PassageCache:
     """The most recently used sources, of at most `max_bytes` with their texts; one source is always held."""
 
-    def __init__(self, compute: Callable[[tuple[str, ...]], Passages], *, max_bytes: int) -> None:
+    def __init__(self, compute: Callable[[tuple[str, ...], bytes], Passages], *, max_bytes: int) -> None:
         self._compute = compute
         self._max_bytes = max_bytes
         self._entries: OrderedDict[tuple[str, ...], tuple[Passages, int]] = OrderedDict()
         """With the size of each, since Python counts a text as larger once it has been encoded as UTF-8."""
         self.size = 0
 
-    def get(self, texts: tuple[str, ...]) -> Passages:
+    def clear(self) -> None:
+        self._entries.clear()
+        self.size = 0
+
+    def get(self, texts: tuple[str, ...], encoded: bytes = b"") -> Passages:
+        """Return what is held of a source with these texts, or compute it, of their stored encodings if they fit."""
         if (found := self._entries.get(texts)) is not None:
             self._entries.move_to_end(texts)
             return found[0]
-        passages = self._compute(texts)
+        passages = self._compute(texts, encoded)
         size = passages.size + sum(map(sys.getsizeof, texts))
         self._entries[texts] = passages, size
         self.size += size

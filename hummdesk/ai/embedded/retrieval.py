@@ -25,10 +25,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice
+from typing import Protocol
 
 import numpy as np
 
-from hummdesk.ai.embedded import classifiers
+from hummdesk.ai.embedded import classifiers, stored_encodings
 from hummdesk.ai.embedded.embedding import DIMENSIONS, normalize, project
 from hummdesk.ai.embedded.encoder import Vectors, encode
 from hummdesk.ai.embedded.passage_cache import PassageCache, Passages
@@ -117,6 +118,27 @@ class Match:
     """Share of MANY_TERMS that the longest query has, at most 1."""
 
 
+class Searchable(Protocol):
+    """A source that can be searched."""
+
+    @property
+    def passages(self) -> tuple[str, ...]: ...
+    @property
+    def whole(self) -> str:
+        """Its text for the search by words."""
+        ...
+
+    @property
+    def encoded(self) -> bytes:
+        """The stored encodings of its passages; empty if there are none."""
+        ...
+
+
+def forget_passages() -> None:
+    """Empty the cache of this process, to measure drafts from articles that it has not seen."""
+    _PASSAGES.clear()
+
+
 def queries_of(text: str, history: Sequence[Turn] = ()) -> list[Query]:
     """Return the texts to search for: the message, its first sentences if it has several, and both with its history."""
     sentences = [sentence for sentence in SENTENCE_END.split(text) if len(stems(sentence)) > 2]
@@ -185,19 +207,20 @@ def word_overlap(query: str, texts: Sequence[str]) -> Vectors:
 class PassageIndex:
     """A searchable collection of sources, each a group of passages and their text as a whole."""
 
-    def __init__(self, sources: Sequence[tuple[str, ...]], wholes: Sequence[str]) -> None:
-        known = [_PASSAGES.get(passages) for passages in sources]
+    def __init__(self, sources: Sequence[Searchable]) -> None:
+        known = [_PASSAGES.get(source.passages, source.encoded) for source in sources]
         self._features = np.vstack([one.features for one in known]) if known else np.empty(0)
         self._words = _WordIndex([words for one in known for words in one.words])
-        self._terms = _TermIndex(wholes)
-        ends = np.cumsum([len(passages) for passages in sources]).tolist()
-        self._sources = [np.arange(end - len(passages), end) for passages, end in zip(sources, ends, strict=True)]
+        self._terms = _TermIndex([source.whole for source in sources])
+        counts = [len(one.words) for one in known]
+        ends = np.cumsum(counts).tolist()
+        self._sources = [np.arange(end - count, end) for count, end in zip(counts, ends, strict=True)]
 
     def search(self, queries: Sequence[Query]) -> list[Match]:
         """Return all sources, the best first, each with its best score for any query."""
         if not self._sources:
             return []
-        features = _features([query.text for query in queries])
+        features = _query_features(tuple(query.text for query in queries))
         similarity = self._similarity(queries, features)
         meaning = features[0, :DIMENSIONS] @ self._features[:, :DIMENSIONS].T
         covered = self._terms.covered(queries[0].text)
@@ -246,9 +269,8 @@ class PassageIndex:
         return dict(zip(sources, scores.tolist(), strict=True))
 
 
-def _features(texts: Sequence[str]) -> Vectors:
-    """Return rows whose inner product is the similarity in meaning, phrasing and topic."""
-    encoded = encode(texts)
+def _features(encoded: Vectors) -> Vectors:
+    """Return rows whose inner product is the similarity in meaning, phrasing and topic, of texts that are encoded."""
     meaning = project(encoded)
     topic = normalize(classifiers.topic_probabilities(meaning))
     phrasing = classifiers.centre(encoded, load_weights()["mean"])
@@ -257,7 +279,7 @@ def _features(texts: Sequence[str]) -> Vectors:
 
 @lru_cache(maxsize=CACHED_QUERIES)
 def _query_features(queries: tuple[str, ...]) -> Vectors:
-    return _features(queries)
+    return _features(encode(queries))
 
 
 def _kernel(similarity: Vectors) -> Vectors:
@@ -283,6 +305,7 @@ class _WordIndex:
         for number, words in enumerate(documents):
             for word in words:
                 self._documents.setdefault(word, []).append(number)
+        self._weights = {word: self._computed_weight(word) for word in self._documents}
         self._norms = np.array([self._norm(words) for words in documents])
 
     def similarity(self, text: str) -> Vectors:
@@ -308,6 +331,9 @@ class _WordIndex:
         return math.sqrt(sum(self._weight(word) ** 2 for word in sorted(words))) or 1.0
 
     def _weight(self, word: str) -> float:
+        return self._weights.get(word) or self._computed_weight(word)
+
+    def _computed_weight(self, word: str) -> float:
         weight = _inverse_frequency(self._frequencies[word], self._size)
         return weight * STOPWORD_WEIGHT if word in STOPWORDS else weight
 
@@ -370,8 +396,10 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(stems(text))
 
 
-def _passages(texts: tuple[str, ...]) -> Passages:
-    return Passages(_features(texts), tuple(frozenset(stems(text)) for text in texts))
+def _passages(texts: tuple[str, ...], stored: bytes) -> Passages:
+    encoded = stored_encodings.unpack(texts, stored)
+    features = _features(encode(texts) if encoded is None else encoded)
+    return Passages(features, tuple(frozenset(stems(text)) for text in texts))
 
 
 _PASSAGES = PassageCache(_passages, max_bytes=CACHED_BYTES)

@@ -1,7 +1,7 @@
 """Ranking of an account's articles, canned replies and past answers for one message."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -16,7 +16,7 @@ from hummdesk.ai.embedded.retrieval import (
     follow_up_probability,
     queries_of,
 )
-from hummdesk.ai.protocol import Citation, Knowledge, Turn
+from hummdesk.ai.protocol import Article, Citation, Knowledge, Turn
 from hummdesk.ai.text import stems
 
 THRESHOLD = 0.45
@@ -42,6 +42,7 @@ class Source:
     """It may say that something was done for the customer ("I have sent it"), which is not true for this one."""
     changed_at: datetime | None = None
     """When an article was last changed."""
+    encoded: bytes = field(default=b"", compare=False, repr=False)
 
     @property
     def sentences(self) -> tuple[Sentence, ...]:
@@ -169,20 +170,11 @@ def _indexed(knowledge: Knowledge) -> tuple[list[Source], PassageIndex]:
     Only one is held: its matrix of passages takes 24 MB with twelve articles of 10,000 characters.
     """
     sources = sources_of(knowledge)
-    return sources, PassageIndex([source.passages for source in sources], [source.whole for source in sources])
+    return sources, PassageIndex(sources)
 
 
 def sources_of(knowledge: Knowledge) -> list[Source]:
-    sources = [
-        Source(
-            Citation(kind="article", title=one.title, id=one.id),
-            one.body,
-            one.questions,
-            may_claim_actions=False,
-            changed_at=one.changed_at,
-        )
-        for one in knowledge.articles
-    ]
+    sources = [source_of(one) for one in knowledge.articles]
     sources += [Source(Citation(kind="canned_reply", title=one.title), one.content) for one in knowledge.canned_replies]
     sources += [
         # A reply that an agent preferred to a draft is better than the source of that draft.
@@ -194,3 +186,14 @@ def sources_of(knowledge: Knowledge) -> list[Source]:
         for one in knowledge.past_answers
     ]
     return sources
+
+
+def source_of(article: Article) -> Source:
+    return Source(
+        Citation(kind="article", title=article.title, id=article.id),
+        article.body,
+        article.questions,
+        may_claim_actions=False,
+        changed_at=article.changed_at,
+        encoded=article.encoded,
+    )

@@ -645,7 +645,8 @@ CASES: list[tuple[str, dict[str, Any], int]] = [
     ("knowledge.outdated_canned_replies", {"model": "m", "limit": 20}, 0),
     (
         "knowledge.replace_passages",
-        {"articles": [md5("2article1")], "canned_replies": [], "past_answers": [], "passages": PASSAGES, "model": "m"},
+        {"articles": [md5("2article1")], "encoded": [b"1"], "canned_replies": [], "past_answers": []}
+        | {"passages": PASSAGES, "model": "m"},
         20,
     ),
     (

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -11,6 +11,13 @@ import psycopg
 import pytest
 
 from hummdesk.ai import knowledge_base
+from hummdesk.ai.embedded import retrieval
+from hummdesk.ai.embedded.embedding import MODEL
+from hummdesk.ai.embedded.encoder import Vectors, encode
+from hummdesk.ai.embedded.source_ranking import source_of
+from hummdesk.ai.embedded.stored_encodings import unpack
+from hummdesk.ai.protocol import Context, IncomingMessage
+from hummdesk.ai.providers import local_provider
 from hummdesk.core.config import Settings
 from hummdesk.core.errors import CommandError, Invalid, NotFound
 from hummdesk.dev import demo
@@ -18,6 +25,7 @@ from hummdesk.operator import articles as knowledge
 from hummdesk.operator.skills import set_skills
 from hummdesk.storage import conversations, people, teams
 from hummdesk.storage.database import Database
+from hummdesk.storage.knowledge import outdated
 from hummdesk.storage.messages import NewMessage, send
 from tests.system.tasks.conftest import EVENT_SECONDS, Pipeline
 
@@ -86,6 +94,57 @@ async def test_changed_source_is_reindexed_and_removed_source_is_not_found(
         await knowledge.remove(settings, account, "zoo")
     with pytest.raises(NotFound, match="No account has this id"):
         await knowledge.put(settings, UUID(int=7), file)
+
+
+async def test_draft_uses_what_was_encoded_when_the_article_was_indexed(
+    shops: tuple[Settings, list[UUID]], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, (account, _) = shops
+    await indexed(database, account)
+    file = tmp_path / "articles.jsonl"
+    sentences = [f"Ferry {number} leaves on pier {number} at {number} past nine." for number in range(1, 12)]
+    for body in (" ".join(sentences), " ".join(reversed(sentences))):
+        file.write_text(json.dumps({"id": "ferry", "title": "Ferry times", "body": body}))
+        await knowledge.put(settings, account, file)
+        found = await knowledge_base.find(database, account, ["Where does ferry 7 leave?"])
+        (source,) = [source_of(one) for one in found.articles if one.title == "Ferry times"]
+        stored = unpack(source.passages, source.encoded)
+        assert stored is not None
+        assert stored == pytest.approx(encode(source.passages), abs=1e-3)
+    retrieval.forget_passages()
+    encoded: list[str] = []
+
+    def recorded(texts: Sequence[str]) -> Vectors:
+        encoded.extend(texts)
+        return encode(texts)
+
+    monkeypatch.setattr(retrieval, "encode", recorded)
+    await local_provider("embedded").draft(IncomingMessage(content="Where does ferry 7 leave?"), Context(), found)
+    assert encoded
+    assert not any(text in body for text in encoded)
+
+
+async def test_article_without_encodings_is_indexed_again(
+    shops: tuple[Settings, list[UUID]], database: Database
+) -> None:
+    settings, (account, _) = shops
+    await indexed(database, account)
+    async with await psycopg.AsyncConnection.connect(settings.postgres, autocommit=True) as connection:
+        await connection.execute("UPDATE knowledge_articles SET encoded = NULL WHERE account_id = %s", (account,))
+    await indexed(database, account)
+    found = await knowledge_base.find(database, account, [ZIP])
+    assert all(unpack(source_of(one).passages, one.encoded) is not None for one in found.articles)
+
+
+async def test_batch_of_long_articles_is_indexed_in_several_transactions(
+    shops: tuple[Settings, list[UUID]], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, (account, _) = shops
+    monkeypatch.setattr(knowledge_base, "BATCH_PASSAGES", 10)
+    await indexed(database, account)
+    assert "repair" in (await titles(database, account, ZIP))[0].lower()
+    async with database.account(account) as tx:
+        assert await outdated(tx, model=MODEL, limit=100) == []
 
 
 async def test_article_is_as_new_as_the_last_change_of_its_text(

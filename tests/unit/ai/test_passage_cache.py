@@ -15,7 +15,7 @@ class Computed:
     def __init__(self) -> None:
         self.texts: list[tuple[str, ...]] = []
 
-    def __call__(self, texts: tuple[str, ...]) -> Passages:
+    def __call__(self, texts: tuple[str, ...], encoded: bytes) -> Passages:
         self.texts.append(texts)
         return Passages(np.zeros((len(texts), ROW_BYTES // 4), dtype=np.float32), ())
 

@@ -16,7 +16,7 @@ def test_similarity_between_passages_is_that_of_message_to_passage() -> None:
 
 
 def test_index_without_sources_finds_nothing() -> None:
-    assert PassageIndex([], []).search([]) == []
+    assert PassageIndex([]).search([]) == []
 
 
 def test_text_covers_the_words_that_it_contains_and_rare_ones_count_more() -> None:
