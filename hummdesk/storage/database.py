@@ -55,8 +55,8 @@ GENERIC_PLANS = {
 """For statements of several steps, which take longer to plan than to run. A plan may have been made while the tables
 were small; even then it must not scan a whole table, nor sort rows that an index has in order."""
 PLAN_SECONDS = 5.0
-"""Lifetime of plans. A plan made for a handful of open AI runs reads all of them for each run once thousands wait, and
-autovacuum updates the statistics only after a minute."""
+"""Lifetime of plans while the database changes. A plan made for a handful of open AI runs reads all of them for each
+run once thousands wait, and autovacuum updates the statistics only after a minute."""
 IDLE_SECONDS = 600.0
 """The pool closes one of the connections that it had to spare for so long."""
 PLANNED_IDLE_SECONDS = 20.0
@@ -81,20 +81,24 @@ of pg_stat_activity are hidden from other logins."""
 
 
 class PipelinedConnection(RoleConnection):
-    """A connection that keeps the plans of its statements for PLAN_SECONDS."""
+    """A connection that keeps the plans of its statements for PLAN_SECONDS, and for longer while nothing is written."""
 
-    _planned_at = float("-inf")
+    _planned_at = _used_at = float("-inf")
+    _planned_after = ""
 
-    async def discard_old_plans(self) -> None:
-        """Discard plans older than PLAN_SECONDS, in the round trip of the next statement of the pipeline."""
-        if self.has_old_plans():
-            await self.execute(DISCARD, prepare=False)
+    def has_old_plans(self, written: str) -> bool:
+        """Whether its plans are older than PLAN_SECONDS and than a change; the caller must discard them now.
 
-    def has_old_plans(self) -> bool:
-        """Whether its plans are older than PLAN_SECONDS; the caller must discard them now."""
-        if self.prepare_threshold is None or monotonic() - self._planned_at <= PLAN_SECONDS:
+        `written` is the state of the database when the process last read it. It says nothing about a connection that
+        was not used for PLAN_SECONDS, or whose last statement took as long and failed.
+        """
+        now = monotonic()
+        is_known = now - self._used_at <= PLAN_SECONDS
+        self._used_at = now
+        is_current = (is_known and written == self._planned_after) or now - self._planned_at <= PLAN_SECONDS
+        if is_current or self.prepare_threshold is None:
             return False
-        self._planned_at = monotonic()
+        self._planned_at, self._planned_after = now, written
         return True
 
 
@@ -126,6 +130,8 @@ class Database:
         self._settings = GENERIC_PLANS if pipelined else {}
         self._openings: dict[tuple[bool, tuple[str, ...]], str] = {}
         """The statements that begin transactions, by whether they read the epoch, and their parameters."""
+        self._written = ""
+        """Which transactions had written something when a pipelined one began."""
         self._epochs = epochs
         self._shared = reader(
             partial(self._run_once, {"app.account_id": ""}), seconds=SHARED_SECONDS, isolate=_is_of_a_statement
@@ -242,8 +248,8 @@ class Database:
         """Run statements in one round trip and transaction; return the rows of each."""
         with translated():
             async with self._connection(_nothing) as (connection, _):
-                discard = isinstance(connection, PipelinedConnection) and connection.has_old_plans()
-                before: list[Statement] = [(DISCARD, {})] if discard else []
+                discards = isinstance(connection, PipelinedConnection) and connection.has_old_plans(self._written)
+                before: list[Statement] = [(DISCARD, {})] if discards else []
                 with abort_after(2 * self._timeout + ABORT_MARGIN_SECONDS, connection):
                     rows = await round_trip.run(
                         connection, connection.prepared, [*before, self._opening(given, connection), *statements]
@@ -265,12 +271,13 @@ class Database:
                         if isinstance(connection, PipelinedConnection):
                             # BEGIN and the settings share the round trip of the first statement.
                             await pipelined.enter_async_context(connection.pipeline())
-                            await connection.discard_old_plans()
+                            if connection.has_old_plans(self._written):
+                                await connection.execute(DISCARD, prepare=False)
                             text, values = self._opening(given, connection)
                             opened = await connection.execute(text.encode(), values)
                         yield connection
                         await connection.commit()
-                    if self._pipelined and connection.is_pooled:
+                    if self._pipelined:
                         self._enter(await opened.fetchall())
 
     async def _begin(self, given: dict[str, str], connection: RoleConnection) -> None:
@@ -279,9 +286,10 @@ class Database:
         self._enter((await round_trip.run(connection, connection.prepared, statements))[1])
 
     def _enter(self, opened: list[Row]) -> None:
-        """Enter the epoch that the beginning of a transaction has returned, if it was read."""
+        """Enter the epoch, and which transactions have written, if the beginning of a transaction has returned them."""
         if self._epochs is not None and "epoch" in opened[0]:
             self._epochs.enter(opened[0]["epoch"] or 0)
+        self._written = opened[0].get("written", "")
 
     def _opening(self, parameters: dict[str, str], connection: RoleConnection) -> Statement:
         """The statement that begins a transaction with these settings."""
@@ -293,6 +301,7 @@ class Database:
                 settings=self._settings,
                 parameters=names,
                 reads_epoch=reads_epoch,
+                reads_written=self._pipelined,
             ).decode()
             self._openings[reads_epoch, names] = text % tuple(f"%({_placeholder(name)})s" for name in names)
         return self._openings[reads_epoch, names], {_placeholder(name): value for name, value in parameters.items()}

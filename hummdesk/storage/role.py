@@ -133,14 +133,17 @@ def opening(
     settings: Mapping[str, str],
     parameters: tuple[str, ...],
     reads_epoch: bool = False,
+    reads_written: bool = False,
 ) -> bytes:
     """The statement that begins each transaction: role, timeouts and `settings`, then `parameters` as placeholders.
 
     `timeout`, in seconds, limits each statement and each wait for a lock. `reads_epoch`: it returns the `epoch`.
+    `reads_written`: it returns as `written` which transactions have ended that wrote something.
     """
     milliseconds = str(int(timeout * 1000))
     fixed = {"role": role, "statement_timeout": milliseconds, "lock_timeout": milliseconds, **settings}
     calls = [f"set_config('{name}', '{value}', true)" for name, value in fixed.items()]
     calls += [f"set_config('{name}', %s, true)" for name in parameters]
     calls += ["current_epoch() AS epoch"] if reads_epoch else []
+    calls += ["pg_current_snapshot()::text AS written"] if reads_written else []
     return f"SELECT {', '.join(calls)}".encode()

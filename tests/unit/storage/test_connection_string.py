@@ -29,6 +29,11 @@ def test_opening_sets_role_and_timeouts_for_the_transaction_only() -> None:
     )
 
 
+def test_opening_reads_which_transactions_have_written_if_asked_to() -> None:
+    made = opening("hummdesk_relay", timeout=1, settings={}, parameters=(), reads_written=True).decode()
+    assert made.endswith(", pg_current_snapshot()::text AS written")
+
+
 @pytest.mark.parametrize("url", URLS)
 def test_url_of_a_process_with_a_password_has_its_own_login(url: str) -> None:
     settings = Settings(database_url=url, db_web_password="it's")
