@@ -37,7 +37,7 @@ EVIDENCE = (
     "digits",
     "question",
 )
-WEIGHTS = (5.46, -4.23, 1.74, 1.19, 0.34, 1.41, 2.68, 1.57, 0.73, 0.48, -4.08)
+WEIGHTS = (5.12, -4.25, 1.73, 1.62, 0.35, 1.41, 2.69, 1.56, 0.72, 0.48, -4.08)
 """Of EVIDENCE, fitted by `training/quotation.py`."""
 NO_SENTENCE = -1.0
 """Relevance of what stands before the first sentence of a section."""

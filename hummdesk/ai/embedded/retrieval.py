@@ -24,18 +24,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Protocol
 
 import numpy as np
 
-from hummdesk.ai.embedded import classifiers, stored_encodings
+from hummdesk.ai.embedded import classifiers, language, stored_encodings
 from hummdesk.ai.embedded.embedding import DIMENSIONS, normalize, project
 from hummdesk.ai.embedded.encoder import Vectors, encode
 from hummdesk.ai.embedded.passage_cache import PassageCache, Passages
 from hummdesk.ai.embedded.weights import load_weights
 from hummdesk.ai.lexicon import STOPWORDS
-from hummdesk.ai.protocol import Turn
+from hummdesk.ai.protocol import UNKNOWN_LANGUAGE, Turn
 from hummdesk.ai.text import SENTENCE_END, plain, stems
 
 PHRASING_WEIGHT, TOPIC_WEIGHT, WORD_WEIGHT = 0.7, 0.1, 0.35
@@ -94,7 +94,33 @@ CACHED_TEXTS = 500
 """Texts of sources and messages whose words are cached per process."""
 
 
-_CONJUNCTION = re.compile(r"[,;:]?\s(?:and|und|et|y|e|en|och|i|и|ve|та)\s", re.IGNORECASE)
+CONJUNCTIONS = {
+    "bg": ("и",),
+    "ca": ("i",),
+    "cs": ("a",),
+    "da": ("og",),
+    "de": ("und",),
+    "en": ("and",),
+    "es": ("y", "e"),
+    "fr": ("et",),
+    "hr": ("i",),
+    "it": ("e", "ed"),
+    "nl": ("en",),
+    "no": ("og",),
+    "pl": ("i", "oraz"),
+    "pt": ("e",),
+    "ru": ("и",),
+    "sr": ("и", "i"),
+    "sv": ("och",),
+    "tr": ("ve",),
+    "uk": ("та", "і", "й"),
+}
+"""What joins two questions in a sentence, by language: a word such as `i` or `en` is another one elsewhere. In a text
+of no certain language, it is that of English.
+"""
+_CONJUNCTIONS = {
+    code: re.compile(rf"[,;:]?\s(?:{'|'.join(words)})\s", re.IGNORECASE) for code, words in CONJUNCTIONS.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +179,10 @@ def queries_of(text: str, history: Sequence[Turn] = ()) -> list[Query]:
 
 def clauses_of(text: str) -> list[str]:
     """Return the parts of a message that may each be a question of its own: sentences, and what "and" joins."""
-    clauses = (clause for sentence in SENTENCE_END.split(text) for clause in _CONJUNCTION.split(sentence))
+    detected = language.detect(text)
+    conjunction = _CONJUNCTIONS.get("en" if detected == UNKNOWN_LANGUAGE else detected)
+    sentences = SENTENCE_END.split(text)
+    clauses = chain.from_iterable(map(conjunction.split, sentences)) if conjunction else sentences
     return list(islice((one for one in clauses if len(_words(one) - STOPWORDS) >= MIN_CLAUSE_WORDS), MAX_CLAUSES))
 
 

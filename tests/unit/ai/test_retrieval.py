@@ -2,7 +2,7 @@
 
 import pytest
 
-from hummdesk.ai.embedded.retrieval import PassageIndex, _TermIndex, _WordIndex
+from hummdesk.ai.embedded.retrieval import PassageIndex, _TermIndex, _WordIndex, clauses_of
 from hummdesk.ai.text import stems
 
 TEXTS = ["Return a lamp within 30 days", "How long may I return a lamp?", "Delivery takes 3 days", "…"]
@@ -24,3 +24,28 @@ def test_text_covers_the_words_that_it_contains_and_rare_ones_count_more() -> No
     assert returns == pytest.approx(question)
     assert returns > delivery > nothing == 0
     assert _TermIndex(TEXTS).covered("…").tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "clauses"),
+    [
+        (
+            "How full should I leave the battery, and what does the warranty cost?",
+            ["How full should I leave the battery", "what does the warranty cost?"],
+        ),
+        (
+            "¿Puedo pagar en tres plazos y cuánto cuesta el envío a Suiza?",
+            ["¿Puedo pagar en tres plazos", "cuánto cuesta el envío a Suiza?"],
+        ),
+        (
+            "Hoe lang duurt de verzending en kan ik in termijnen betalen?",
+            ["Hoe lang duurt de verzending", "kan ik in termijnen betalen?"],
+        ),
+        (
+            "Ile kosztuje wysyłka i czy mogę zapłacić w ratach?",
+            ["Ile kosztuje wysyłka", "czy mogę zapłacić w ratach?"],
+        ),
+    ],
+)
+def test_message_is_divided_at_the_conjunctions_of_its_language(text: str, clauses: list[str]) -> None:
+    assert clauses_of(text) == clauses
