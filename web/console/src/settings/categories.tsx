@@ -8,7 +8,7 @@ import { settingsPath } from "../settings-sections";
 import { useStore } from "../state/context";
 import { type Edited, useEdited } from "./editing";
 import { type FieldSpec, Form } from "./form";
-import { Action, Confirmed, NewLink, Page, Ready, RowLink, Tag } from "./parts";
+import { Action, Confirmed, Page, Ready, RowLink, Tag } from "./parts";
 
 // A category or a tag: both have the same fields.
 type Term = AccountCategory;
@@ -37,6 +37,8 @@ const TAG: Noun = {
   removeQuestion: "settings.tags.removeQuestion",
 };
 
+// In the place of a key in an address: a key has no hyphen.
+const NEW = "new-one";
 const LEAST = 2;
 const EMPTY: Term = { key: "", name: "", description: "", examples: [] };
 
@@ -75,7 +77,11 @@ function AllCategories() {
     <Page
       title={t("console.settings.categories")}
       lead={t("settings.categories.lead")}
-      actions={<NewLink section="categories">{t("settings.categories.create")}</NewLink>}
+      actions={
+        <PageLink class="primary" href={pathOf(CATEGORY, NEW)}>
+          {t("settings.categories.create")}
+        </PageLink>
+      }
     >
       <Ready of={edited}>
         {({ enabled, categories }) => (
@@ -116,7 +122,7 @@ function AllTags() {
             <Terms noun={TAG} terms={tags} />
             {tags.length === 0 && <p class="settings-none">{t("settings.tags.builtIn")}</p>}
             <div class="buttons">
-              <PageLink class="secondary" href={pathOf(TAG, "new")}>
+              <PageLink class="secondary" href={pathOf(TAG, NEW)}>
                 {t("settings.tags.create")}
               </PageLink>
             </div>
@@ -203,7 +209,7 @@ function OneTerm<T>(props: {
 }) {
   const { noun, address, edited, termsOf, change } = props;
   const store = useStore();
-  const isNew = address === "new";
+  const isNew = address === NEW;
   const found = (all: T | null) => all && termsOf(all).find(({ key }) => key === address);
   const leave = () => store.go(settingsPath("categories"));
   return (
