@@ -2,7 +2,8 @@
 -- the processes may differ. KEYS: leases (sorted set "account/agent/socket" by end of lease), unpublished (sorted set
 -- "account/agent" by the time of the change, until its publication is confirmed), then for each lease the statuses of its
 -- account (hash by agent) and the sockets of its agent (set).
--- ARGV: step, lease ms, expiry s, then account, agent and socket of each lease.
+-- ARGV: step, lease ms, expiry s, then account, agent and socket of each lease. `extend` has the keys of all its leases,
+-- each once, and after the expiry "account/agent/socket" of each lease.
 local step, lease, expiry = ARGV[1], ARGV[2], ARGV[3]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -18,6 +19,21 @@ if step == 'overdue' then -- unpublished for `lease`; no other caller gets them 
     redis.call('ZADD', KEYS[2], now, member)
   end
   return found
+end
+
+if step == 'extend' then -- in few commands, if nothing of these leases is lost; returns whether they are valid longer
+  local ends = {}
+  for index = 4, #ARGV do
+    ends[#ends + 1] = now + lease
+    ends[#ends + 1] = ARGV[index]
+  end
+  local is_complete = redis.call('ZADD', KEYS[1], 'XX', 'CH', unpack(ends)) == #ARGV - 3
+  for index = 1, #KEYS do
+    if index ~= 2 and redis.call('EXPIRE', KEYS[index], expiry) == 0 then
+      is_complete = false
+    end
+  end
+  return {is_complete and 1 or 0}
 end
 
 local extended = {}

@@ -46,6 +46,10 @@ class Lease:
         account_id, agent_id, sid = member.decode().split("/", 2)
         return cls(UUID(account_id), UUID(agent_id), sid)
 
+    @property
+    def member(self) -> str:
+        return f"{self.account_id}/{self.agent_id}/{self.sid}"
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -119,11 +123,21 @@ class Presence:
         return [lease for online in _raising(found) for lease in online]
 
     async def _renew(self, group: Group, leases: list[Lease]) -> list[Lease]:
+        seconds = self._settings.presence_lease_seconds
         online: list[Lease] = []
         for start in range(0, len(leases), BATCH):
             batch = leases[start : start + BATCH]
-            online += compress(batch, await self._call("renew", self._settings.presence_lease_seconds, group, batch))
+            if not await self._extend(seconds, group, batch):
+                online += compress(batch, await self._call("renew", seconds, group, batch))
         return online
+
+    async def _extend(self, seconds: float, group: Group, leases: list[Lease]) -> bool:
+        """Extend leases of one group; return False if Redis has lost one of their keys, which a renewal repairs."""
+        statuses = [group.statuses(account_id) for account_id in {lease.account_id for lease in leases}]
+        sockets = [group.sockets(*agent) for agent in {(lease.account_id, lease.agent_id) for lease in leases}]
+        members = [lease.member for lease in leases]
+        [is_complete] = await self._run("extend", seconds, group, [*statuses, *sockets], members)
+        return bool(is_complete)
 
     async def leave(self, lease: Lease) -> None:
         """Let a lease expire after the grace period."""

@@ -286,3 +286,23 @@ async def test_renewal_of_several_leases_extends_each_of_their_keys(account: Acc
         await one.renew(leases)
         assert [0 < await redis.ttl(key) <= web_settings.presence_ttl_seconds for key in keys] == [True] * len(keys)
         assert [await one.confirm(account.id, person) for person in people] == ["online", "online"]
+
+
+async def test_renewal_repairs_what_redis_has_lost_of_a_lease(account: Account, web_settings: Settings) -> None:
+    leases = [Lease(account.id, account.people[name].id, "tab") for name in ("agent", "admin")]
+    [group] = groups(web_settings)
+    statuses, sockets = group.statuses(account.id), [group.sockets(account.id, one.agent_id) for one in leases]
+    lasting = replace(web_settings, presence_lease_seconds=60)
+    async with presence(lasting) as one, Redis.from_url(web_settings.redis) as redis:
+        assert await one.renew(leases) == leases
+        assert await one.renew(leases) == []
+        await redis.zrem(group.leases, leases[0].member)
+        assert await one.renew(leases) == []
+        assert await redis.zscore(group.leases, leases[0].member) is not None
+        await redis.delete(sockets[1])
+        assert await one.renew(leases) == []
+        assert await redis.smembers(sockets[1]) == {b"tab"}
+        await redis.delete(statuses)
+        assert await one.renew(leases) == leases
+        assert len(await one.statuses(account.id)) == len(leases)
+        assert [await one.confirm(account.id, lease.agent_id) for lease in leases] == ["online", "online"]
