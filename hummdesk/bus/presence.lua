@@ -13,6 +13,11 @@ if step == 'ended' then -- at most so many leases that have expired
   return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[4])
 end
 
+if step == 'next' then -- ms until the first lease ends
+  local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+  return first[2] and {tonumber(first[2]) - now} or {}
+end
+
 if step == 'overdue' then -- unpublished for `lease`; no other caller gets them for as long
   local found = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - lease, 'LIMIT', 0, ARGV[4])
   for _, member in ipairs(found) do

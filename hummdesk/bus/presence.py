@@ -150,6 +150,11 @@ class Presence:
         answers = await self._step("expire", 0, leases)
         return [one for one, answer in zip(leases, answers, strict=True) if isinstance(answer, bytes)]
 
+    async def seconds_until_end(self) -> float | None:
+        """Return the seconds until the next lease ends, negative if one has ended; None without leases."""
+        found = await self._of_all_groups("next", 0, 1)
+        return min(map(int, found)) / 1000 if found else None
+
     async def overdue(self, limit: int) -> list[tuple[UUID, UUID]]:
         """Return agents, as (account, agent), whose change was not confirmed in time; each to one caller."""
         found = await self._of_all_groups("overdue", OVERDUE_SECONDS, limit)

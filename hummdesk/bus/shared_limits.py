@@ -64,12 +64,13 @@ class SharedLimits:
         """Estimate the tokens that a subject has."""
         return self._leases.remaining(limit, subject)
 
-    async def return_idle(self) -> None:
-        """Return the tokens of leases that are not used any more. Called about once a second."""
+    async def return_idle(self) -> float:
+        """Return the tokens of leases that are not used any more; return the seconds until others may be."""
         returned = self._leases.take_idle()
         with suppress(Unavailable):
             for start in range(0, len(returned), BATCH):
                 await self._lease(returned[start : start + BATCH])
+        return self._leases.seconds_until_idle()
 
     async def wait_idle(self) -> None:
         """Wait until no renewal is on its way."""

@@ -198,6 +198,11 @@ class TokenLeases:
             if lease.debt != lease.tokens
         ]
 
+    def seconds_until_idle(self) -> float:
+        """Return the seconds until a lease may be idle: the oldest one, or one that is made now."""
+        oldest = next(iter(self._leases.values()), None)
+        return IDLE_SECONDS if oldest is None else oldest.used_at + IDLE_SECONDS - self._clock()
+
     def _lease(self, key: Key, limit: Limit, now: float) -> _Lease:
         lease = self._leases.get(key)
         if lease is None:

@@ -56,10 +56,14 @@ class Periodic:
         interval: float,
         on_failure: Callable[[Exception], object],
         wake: asyncio.Event | None = None,
+        pending: asyncio.Event | None = None,
         longest_backoff: float | None = None,
         is_aligned: bool = False,
     ) -> None:
         """`longest_backoff` in seconds; the interval by default.
+
+        `pending`: while it is not set, no work is pending, and the runner does not wake up. The step runs when the
+        interval ends in which it was set, and clears it.
 
         `is_aligned`: the intervals of all aligned runners of the process end at the same times, so that their steps can
         share round trips, and an idle process wakes up less often.
@@ -68,6 +72,7 @@ class Periodic:
         self._interval = interval
         self._on_failure = on_failure
         self._wake = wake or asyncio.Event()
+        self._pending = pending
         self._longest_backoff = interval if longest_backoff is None else longest_backoff
         self._is_aligned = is_aligned
         self._stopping = asyncio.Event()
@@ -82,6 +87,8 @@ class Periodic:
             return
         self._stopping.set()
         self._wake.set()
+        if self._pending is not None:
+            self._pending.set()
         if grace_seconds:
             await asyncio.wait([self._task], timeout=grace_seconds)
         await end(self._task)
@@ -90,6 +97,8 @@ class Periodic:
         backoff = FIRST_BACKOFF_SECONDS
         while not self._stopping.is_set():
             self._wake.clear()
+            if self._pending is not None:
+                self._pending.clear()
             try:
                 due = await self._step()
             except Exception as error:
@@ -98,6 +107,8 @@ class Periodic:
                 backoff *= 2
             else:
                 backoff = FIRST_BACKOFF_SECONDS
+                if self._pending is not None and due is None:
+                    await self._pending.wait()
                 await self._sleep(self._until(due))
 
     async def _sleep(self, seconds: float) -> None:

@@ -16,11 +16,11 @@ from hummdesk.storage.outbox import EntryKey
 class Receipt:
     """One outbox entry. It is pending until the stream has stored all events that were published with it."""
 
-    __slots__ = ("_confirmed", "_is_lost", "_outstanding", "key")
+    __slots__ = ("_is_lost", "_outstanding", "_receipts", "key")
 
-    def __init__(self, key: EntryKey, confirmed: deque[EntryKey]) -> None:
+    def __init__(self, key: EntryKey, receipts: "Receipts") -> None:
         self.key = key
-        self._confirmed = confirmed
+        self._receipts = receipts
         self._outstanding = 0
         self._is_lost = False
 
@@ -39,7 +39,7 @@ class Receipt:
         self._outstanding -= 1
         self._is_lost = self._is_lost or stored.cancelled()
         if not self._outstanding and not self._is_lost:
-            self._confirmed.append(self.key)
+            self._receipts.confirm([self.key])
 
 
 class Receipts:
@@ -47,14 +47,17 @@ class Receipts:
 
     def __init__(self) -> None:
         self._confirmed: deque[EntryKey] = deque()
+        self.has_confirmed = asyncio.Event()
+        """Set with each confirmed entry."""
 
     def pending(self, account_id: UUID, entry_id: UUID) -> Receipt:
         """The receipt of an entry that was committed."""
-        return Receipt((account_id, entry_id), self._confirmed)
+        return Receipt((account_id, entry_id), self)
 
     def confirm(self, entries: Iterable[EntryKey]) -> None:
         """Confirm entries whose events are published."""
         self._confirmed.extend(entries)
+        self.has_confirmed.set()
 
     def take_confirmed(self, most: int) -> list[EntryKey]:
         """At most so many confirmed entries, each once."""

@@ -1,5 +1,6 @@
 """The number of sockets of this process by account and role: the only count, from which all others are derived."""
 
+import asyncio
 from collections import Counter
 from uuid import UUID
 
@@ -19,6 +20,8 @@ class ConnectionCounts:
         self._people: Counter[UUID] = Counter()
         self._accounts: dict[UUID, Counter[str]] = {}
         self._changed: set[UUID] = set()
+        self.has_changed = asyncio.Event()
+        """Set with each change of the sockets of an account."""
 
     def add(self, person: Person | None) -> None:
         """Count a socket of a person, or None for one that is not authenticated."""
@@ -61,6 +64,7 @@ class ConnectionCounts:
         ACCOUNT_CONNECTIONS.labels(self._labels.of(person.account_id)).inc(change)
         self._accounts.setdefault(person.account_id, Counter())[role] += change
         self._changed.add(person.account_id)
+        self.has_changed.set()
         self._people[person.id] += change
         if not self._people[person.id]:
             del self._people[person.id]

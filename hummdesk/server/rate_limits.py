@@ -113,9 +113,9 @@ class RateLimits:
     async def close(self) -> None:
         await self._shared.close()
 
-    async def return_idle(self) -> None:
-        """Return unused tokens to Redis; called about once a second."""
-        await self._shared.return_idle()
+    async def return_idle(self) -> float:
+        """Return unused tokens to Redis; return the seconds until others may be unused."""
+        return await self._shared.return_idle()
 
     async def require_connect(self, address: str) -> None:
         await self._require(Charge(self._connects, network_of(address)))

@@ -100,11 +100,12 @@ class MessageWriter:
                 async with self._database.account(sender.account_id) as tx:
                     return await messages.unstored_result(tx, outgoing, outcome)
 
-    async def remove_published(self) -> None:
-        """Remove published outbox entries, unless a batch in progress does."""
+    async def remove_published(self) -> bool:
+        """Remove published outbox entries, unless a batch in progress does. Return whether it may not remove all."""
         while self._sends.is_idle and (entries := self._next_removable()):
             await self._batches.run({account for account, _ in entries}, [outbox.removal(entries)])
             self._removable = []
+        return not self._sends.is_idle
 
     async def drain(self) -> None:
         """Wait until no message is queued or being stored."""

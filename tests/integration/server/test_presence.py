@@ -127,6 +127,24 @@ async def test_agent_of_dead_process_goes_offline_when_the_lease_expires(
         assert await status_of(viewer, account, "agent") == "offline"
 
 
+async def test_next_end_of_a_lease_is_that_of_the_first_to_end(account: Account, web_settings: Settings) -> None:
+    lease = Lease(account.id, account.people["agent"].id, "first")
+    long, short = (replace(web_settings, presence_lease_seconds=seconds) for seconds in (90, 60))
+    async with presence(long) as one, presence(short) as other, Redis.from_url(web_settings.redis) as redis:
+        [group] = groups(web_settings)
+        await one.renew([replace(lease, sid="second"), lease])
+        seconds = await one.seconds_until_end()
+        assert seconds is not None
+        assert seconds <= 90
+        await other.renew([lease])
+        [(_, first_end)] = await redis.zrange(group.leases, 0, 0, withscores=True)
+        seconds = await one.seconds_until_end()
+        now, microseconds = map(float, await redis.time())
+        assert seconds is not None
+        assert seconds >= float(first_end) / 1000 - now - microseconds / 1e6
+        assert seconds <= 60
+
+
 @pytest.fixture
 async def relay(account: Account, web_settings: Settings) -> AsyncIterator[None]:
     async with process(web_settings, "relay"):

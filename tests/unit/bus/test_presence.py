@@ -34,8 +34,8 @@ class PartlyFailingCommands:
         if keys[0] == self._failing:
             raise Unavailable
         self.steps.append(step)
-        if step == "ended":
-            return [self._ended] if keys[0] == self._well else []
+        if step in ("ended", "next"):
+            return [self._ended if step == "ended" else 1500] if keys[0] == self._well else []
         return [1] if step == "extend" else [b"offline"] * (len(arguments) // 3)
 
 
@@ -54,3 +54,4 @@ async def test_group_of_a_cluster_that_fails_affects_no_account_of_another_one()
         await presence.renew([*[lost] * BATCH, well])
     assert commands.steps == ["join", "extend"]
     assert await presence.expire() == [well]
+    assert await presence.seconds_until_end() == 1.5

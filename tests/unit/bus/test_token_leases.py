@@ -150,6 +150,16 @@ def test_idle_lease_is_forgotten_and_returns_its_tokens(leases: TokenLeases, clo
     assert len(leases) == 1
 
 
+def test_seconds_until_idle_is_that_of_the_least_recently_used_lease(leases: TokenLeases, clock: Clock) -> None:
+    assert leases.seconds_until_idle() == IDLE_SECONDS
+    spend(leases, 1)
+    clock.now += IDLE_SECONDS / 2
+    spend(leases, 1, Charge(LIMIT, "bob"))
+    assert leases.seconds_until_idle() == IDLE_SECONDS / 2
+    spend(leases, 1)
+    assert leases.seconds_until_idle() == IDLE_SECONDS
+
+
 def test_idle_lease_that_redis_has_never_seen_pays_its_debt(leases: TokenLeases, clock: Clock) -> None:
     spend(leases, 3)
     clock.now += IDLE_SECONDS

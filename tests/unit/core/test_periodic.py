@@ -24,7 +24,7 @@ class Work:
             raise result
         return result
 
-    async def run_until(self, seconds: float, **options: float) -> None:
+    async def run_until(self, seconds: float, **options: float | asyncio.Event) -> None:
         runner = Periodic(self.step, **({"interval": 10.0} | options), on_failure=self.failures.append)  # type: ignore[arg-type]
         runner.start()
         await asyncio.sleep(seconds)
@@ -46,6 +46,54 @@ def test_step_that_returns_seconds_runs_again_after_them() -> None:
     work = Work(2.5, 0.0, 60.0)
     virtual_time.run(work.run_until(15))
     assert work.ran_at == pytest.approx([0, 2.5, 2.5 + periodic.SHORTEST_WAIT_SECONDS, 12.501])
+
+
+def test_step_runs_at_the_end_of_the_interval_in_which_work_became_pending() -> None:
+    work = Work()
+
+    async def run() -> None:
+        pending = asyncio.Event()
+        runner = Periodic(work.step, interval=10, pending=pending, on_failure=work.failures.append)
+        runner.start()
+        await asyncio.sleep(33)
+        pending.set()
+        await asyncio.sleep(5)
+        pending.set()
+        await asyncio.sleep(30)
+        assert work.ran_at == [0, 43]
+        await runner.stop(grace_seconds=5)
+
+    virtual_time.run(run())
+    assert work.ran_at == [0, 43]
+
+
+def test_step_of_pending_work_runs_again_while_it_returns_seconds_or_fails() -> None:
+    work = Work(2.0, OSError(), 3.0, None)
+
+    async def run() -> None:
+        await work.run_until(60, pending=asyncio.Event())
+
+    virtual_time.run(run())
+    assert work.ran_at == pytest.approx([0, 2, 2.25, 5.25])
+
+
+def test_work_that_becomes_pending_during_a_step_is_done_after_the_interval() -> None:
+    pending = asyncio.Event()
+    ran_at: list[float] = []
+
+    async def step() -> None:
+        ran_at.append(asyncio.get_running_loop().time())
+        if len(ran_at) == 1:
+            pending.set()
+
+    async def run() -> None:
+        runner = Periodic(step, interval=10, pending=pending, on_failure=lambda error: pytest.fail(str(error)))
+        runner.start()
+        await asyncio.sleep(60)
+        await runner.stop()
+
+    virtual_time.run(run())
+    assert ran_at == [0, 10]
 
 
 def test_steps_of_aligned_runners_run_together_after_each_interval(monkeypatch: pytest.MonkeyPatch) -> None:

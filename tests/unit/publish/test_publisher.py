@@ -56,8 +56,10 @@ async def test_receipt_is_confirmed_when_all_its_events_are_stored() -> None:
     stream.stored[0].set_result(None)
     await asyncio.sleep(0)
     assert receipts.take_confirmed(10) == []
+    assert not receipts.has_confirmed.is_set()
     stream.stored[1].set_result(None)
     await asyncio.sleep(0)
+    assert receipts.has_confirmed.is_set()
     assert receipts.take_confirmed(10) == [(ACCOUNT, MESSAGE)]
     assert receipts.take_confirmed(10) == []
 

@@ -52,7 +52,9 @@ def test_socket_whose_person_changes_is_counted_once() -> None:
     counts = ConnectionCounts(AccountLabels(0))
     counts.add(None)
     counts.remove(None)
+    assert not counts.has_changed.is_set()
     counts.add(person(ACCOUNT, "agent"))
+    assert counts.has_changed.is_set()
     assert counts.by_role() == {"agent": 1}
 
 
