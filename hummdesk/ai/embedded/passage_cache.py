@@ -1,9 +1,10 @@
-"""Cache of what is computed of the passages of a source, bounded by its size."""
+"""Cache of what is computed of passages, bounded by its size."""
 
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from hummdesk.ai.embedded.encoder import Vectors
 
@@ -21,13 +22,22 @@ class Passages:
         return self.features.nbytes + sum(map(sys.getsizeof, self.words))
 
 
-class PassageCache:
-    """The most recently used sources, of at most `max_bytes` with their texts; one source is always held."""
+class Computed(Protocol):
+    @property
+    def size(self) -> int:
+        """Bytes, without the texts."""
 
-    def __init__(self, compute: Callable[[tuple[str, ...], bytes], Passages], *, max_bytes: int) -> None:
+
+Value = TypeVar("Value", bound=Computed)
+
+
+class PassageCache(Generic[Value]):
+    """The most recently used groups of texts, at most `max_bytes` with what is computed of them; one is always held."""
+
+    def __init__(self, compute: Callable[[tuple[str, ...], bytes], Value], *, max_bytes: int) -> None:
         self._compute = compute
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[tuple[str, ...], tuple[Passages, int]] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, ...], tuple[Value, int]] = OrderedDict()
         """With the size of each, since Python counts a text as larger once it has been encoded as UTF-8."""
         self.size = 0
 
@@ -35,8 +45,8 @@ class PassageCache:
         self._entries.clear()
         self.size = 0
 
-    def get(self, texts: tuple[str, ...], encoded: bytes = b"") -> Passages:
-        """Return what is held of a source with these texts, or compute it, of their stored encodings if they fit."""
+    def get(self, texts: tuple[str, ...], encoded: bytes = b"") -> Value:
+        """Return what is held of these texts, or compute it, of the stored encodings of a source if they fit."""
         if (found := self._entries.get(texts)) is not None:
             self._entries.move_to_end(texts)
             return found[0]

@@ -214,10 +214,14 @@ def follow_up_probability(evidence: tuple[float, float]) -> float:
 
 def similarity(queries: Sequence[str], passages: Sequence[str]) -> Vectors:
     """Return the similarity of each query, as a row, to each passage of one source."""
-    known = _PASSAGES.get(tuple(passages))
-    index = _WordIndex(known.words)
+    index = _WordIndex(_PASSAGES.get(tuple(passages)).words)
     words = np.array([index.similarity(query) for query in queries])
-    similar: Vectors = _query_features(tuple(queries)) @ known.features.T + WORD_WEIGHT * words
+    return similarity_in_meaning(queries, passages) + WORD_WEIGHT * words
+
+
+def similarity_in_meaning(queries: Sequence[str], passages: Sequence[str]) -> Vectors:
+    """Return the similarity without its part in words, in a tenth of the time."""
+    similar: Vectors = _query_features(tuple(queries)) @ _PASSAGES.get(tuple(passages)).features.T
     return similar
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from hummdesk.ai.embedded import article_text, classifiers, language
 from hummdesk.ai.embedded.analysis import MessageFeatures
 from hummdesk.ai.embedded.article_text import Sentence
+from hummdesk.ai.embedded.chunks import chunks_by_sentence, nearest_chunk
 from hummdesk.ai.embedded.retrieval import (
     PassageIndex,
     Query,
@@ -62,6 +63,19 @@ class Source:
         return (*self._texts, *in_context, *alone)
 
     @property
+    def chunks(self) -> tuple[str | None, ...]:
+        """For each passage the text that the cross-encoder reads; None where other passages say more precisely which.
+
+        Of a past answer it reads the question, and of a question that an article answers, that question.
+        """
+        title, questions = self.citation.title, self.questions
+        if self.citation.kind == "past_answer":
+            return (title,)
+        if not self.sentences:
+            return (None, f"{title}. {self.body}", *questions)
+        return (None, None, *questions, *(2 * chunks_by_sentence(title, self.sentences)))
+
+    @property
     def whole(self) -> str:
         """Its text for the search by words; the title counts twice."""
         return "\n".join(self._texts)
@@ -81,6 +95,10 @@ class RankedSource:
     score: float
     asked: tuple[str, ...]
     """What it was searched for: the message, or a clause of it, and if it was needed the conversation."""
+
+    @property
+    def nearest_chunk(self) -> str:
+        return nearest_chunk(self.asked, self.source.passages, self.source.chunks)
 
 
 @dataclass(frozen=True, slots=True)
