@@ -46,8 +46,9 @@ async def until(client: Client, agent: str, event: str, since: float, seconds: f
 
 
 async def statuses(client: Client) -> dict[str, Any]:
-    await client.synchronized.wait()  # it may be reconnecting
-    answer = await client.request("get_presence", None)
+    """Ask until it is answered: the client may be reconnecting, and a machine that stands still delays Redis."""
+    await client.synchronized.wait()
+    answer = await client.retry("get_presence", None)
     return {agent["agentId"]: agent["status"] for agent in answer["agents"]}
 
 
