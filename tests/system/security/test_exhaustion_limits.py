@@ -26,10 +26,12 @@ LOCAL_SECONDS = MESSAGES * ANSWER_SECONDS * 0.4
 """The messages of a minute take less, the best of three times, unless each waits for a Redis that is away."""
 FLOOD = 20_000
 EACH = 1_000
-ROUNDS = 3
+ROUNDS = 6
 WINDOW_SECONDS = 2.5
 PAUSE_SECONDS = 0.025
 MAX_SHIFT = 1.25
+MAX_COST = FLOOD / 100
+"""In answered requests: a request of a flood costs less than a hundredth of one. It is 10 to 130."""
 
 
 @pytest.fixture(scope="module")
@@ -143,33 +145,51 @@ async def durations(client: Client) -> list[float]:
     return found
 
 
-async def p99(clients: list[Client]) -> float:
-    found = sorted(chain.from_iterable(await asyncio.gather(*map(durations, clients))))
-    return found[-len(found) // 100]  # rounded up: the longest one of fewer than 200
+async def durations_of_all(clients: list[Client]) -> list[float]:
+    return list(chain.from_iterable(await asyncio.gather(*map(durations, clients))))
 
 
-async def shift_by_flood(attacked: list[Client], others: list[Client], url: str, address: str) -> float:
-    """Return the p99 of clients of the process at `url` during a flood, by that of equal clients of another process.
+def p99(found: list[float]) -> float:
+    return sorted(found)[-len(found) // 100]  # rounded up: the longest one of fewer than 200
 
-    Both are measured at the same time: the flood's client and whatever else runs on this machine delay both.
+
+async def effect_of_flood(
+    desk: Deployment, attacked: list[Client], others: list[Client], number: int
+) -> tuple[float, float]:
+    """Flood one process; return what others notice of it, and what the flood costs.
+
+    The first is the p99 of clients of this process by that of equal clients of another one. Both are measured at the
+    same time: the flood's client and whatever else runs on this machine delay both. The second is the CPU time that
+    the process used more than the other one, by that of an answered request.
     """
-    attack = asyncio.create_task(flood(url, address, each=EACH))
-    found, reference = await asyncio.gather(p99(attacked), p99(others))
+    flooded, other = number % 2, 1 - number % 2
+    before = desk.cpu_seconds(f"web-{flooded}"), desk.cpu_seconds(f"web-{other}")
+    attack = asyncio.create_task(flood(desk.addresses[flooded], f"10.4.1.{number}", each=EACH))
+    found, reference = await asyncio.gather(durations_of_all(attacked), durations_of_all(others))
     assert (await attack)["answers"] < FLOOD / 20
-    return found / reference
+    used = desk.cpu_seconds(f"web-{flooded}") - before[0]
+    used_by_other = desk.cpu_seconds(f"web-{other}") - before[1]
+    request = used_by_other / len(reference)
+    return p99(found) / p99(reference), (used - len(found) * request) / request
 
 
 @pytest.mark.systems
 @pytest.mark.alone
 async def test_flood_of_one_address_does_not_delay_others_of_its_process(desk: Deployment, account: Account) -> None:
+    """The shift of one of ROUNDS floods is enough: a p99 is the third longest of 300 times, and so varies by chance."""
     names = ("admin", "agent", "colleague", "viewer")
     sides = [
-        (url, [await connect(account, name, url, f"10.4.0.{number}") for name in names])
+        [await connect(account, name, url, f"10.4.0.{number}") for name in names]
         for number, url in enumerate(desk.addresses)
     ]
     shifts: list[float] = []
-    while len(shifts) < ROUNDS and min(shifts, default=MAX_SHIFT) >= MAX_SHIFT:
-        (url, attacked), (_, others) = sides
-        shifts.append(await shift_by_flood(attacked, others, url, f"10.4.1.{len(shifts)}"))
+    costs: list[float] = []
+    while len(shifts) < ROUNDS and (min(shifts, default=MAX_SHIFT) >= MAX_SHIFT or min(costs) >= MAX_COST):
+        attacked, others = sides
+        shift, cost = await effect_of_flood(desk, attacked, others, len(shifts))
+        shifts.append(shift)
+        costs.append(cost)
         sides.reverse()
+    print(f"p99 of others by that at another process: {shifts}; cost in answered requests: {costs}")
+    assert min(costs) < MAX_COST, costs
     assert min(shifts) < MAX_SHIFT, shifts
