@@ -35,13 +35,14 @@ _HALF_PRECISION = (
 )
 
 
-def fit_classifiers() -> dict[str, Vectors]:
-    """Fit the projection and the classifiers of topic and sentiment."""
+def fit_classifiers(projection: Vectors | None = None) -> dict[str, Vectors]:
+    """Fit the projection, unless it is given, and the classifiers of topic and sentiment."""
     categories, scope = (load_examples(name) for name in ("categories", "scope"))
     encoded = _encoded("categories")
     mean = encoded.mean(axis=0)
-    companies = [[article - mean for article in articles] for articles in _encoded_companies()]
-    projection = fit_projection(encoded - mean, companies)
+    if projection is None:
+        companies = [[article - mean for article in articles] for articles in _encoded_companies()]
+        projection = fit_projection(encoded - mean, companies)
 
     def embeddings(name: str) -> Vectors:
         return normalize((_encoded(name) - mean) @ projection)
