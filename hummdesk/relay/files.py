@@ -53,8 +53,7 @@ class FileKeeper:
         """Delete the objects of deleted files. What fails is due again later, with a growing delay."""
         if not self._store.is_on:
             return None
-        async with self._erasing.all_accounts() as tx:
-            due = await files.take_deletions(tx)
+        due = await files.take_deletions(self._erasing.autocommit_all())
         for deletion in due:
             await self._delete(deletion)
         return AT_ONCE_SECONDS if len(due) == DELETIONS else None

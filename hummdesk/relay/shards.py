@@ -17,8 +17,7 @@ class ShardKeeper:
         self._splitter = splitter
 
     async def complete(self) -> None:
-        async with self._all_accounts.all_accounts() as tx:
-            wanted = await event_stream.shards(tx)
+        wanted = await event_stream.shards(self._all_accounts.autocommit_all())
         if wanted is None:
             return
         if missing := await self._splitter.missing(wanted.number):

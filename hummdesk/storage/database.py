@@ -186,16 +186,16 @@ class Database:
 
     async def check(self) -> None:
         """Raise Unavailable unless PostgreSQL answers."""
-        async with self.all_accounts() as tx:
-            await tx.execute("SELECT 1")
+        await self._read({"app.account_id": ""}, [])
 
     async def read(self, account_id: UUID, *queries: Statement) -> list[list[Row]]:
         """Run queries that see the rows of this account in one round trip and transaction; return the rows of each.
 
         Repeated on another connection if the first one is lost. Raises Unavailable.
         """
-        given = {"app.account_id": str(account_id)}
+        return await self._read({"app.account_id": str(account_id)}, queries)
 
+    async def _read(self, given: dict[str, str], queries: Sequence[Statement]) -> list[list[Row]]:
         async def run(connection: RoleConnection) -> list[list[Row]]:
             opened, *rows = await round_trip.run(
                 connection, connection.prepared, [self._opening(given, connection), *queries]

@@ -61,8 +61,7 @@ class Deliverer:
             await self._release(key)
 
     async def measure(self) -> None:
-        async with self._services.database.all_accounts(durable=False) as tx:
-            backlog = await webhook_deliveries.backlog(tx)
+        backlog = await webhook_deliveries.backlog(self._services.database.autocommit_all(durable=False))
         metrics.WEBHOOK_PENDING.set(backlog.pending)
         metrics.WEBHOOK_OLDEST_SECONDS.set(backlog.oldest_seconds)
         metrics.WEBHOOK_LAG_SECONDS.set(backlog.lag_seconds)
