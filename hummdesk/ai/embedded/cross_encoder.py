@@ -9,6 +9,7 @@ and their similarity to the passage's.
 Weights have eight bits in the file, with one scale for each row, and are float32 in memory, except for word vectors.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hummdesk.ai.embedded.encoder import Vectors
-from hummdesk.ai.embedded.passage_cache import PassageCache
+from hummdesk.ai.embedded.passage_cache import BoundedCache
 from hummdesk.ai.embedded.wordpiece import FIRST, LAST, WordPieceTokenizer
 
 FILE = Path(__file__).with_name("cross_encoder.npz")
@@ -28,6 +29,8 @@ WIDTH, HEADS = 384, 12
 FROZEN_LAYERS, JOINT_LAYERS = 4, 2
 EPSILON = 1e-12
 """Of the normalization of layers, as in the original."""
+
+GELU_SCALE, GELU_CUBIC = np.float32(math.sqrt(2 / math.pi)), np.float32(0.044715)
 
 MAX_CHARACTERS = 600
 """Characters that are read of a question: three quarters from its beginning, one quarter from its end."""
@@ -63,15 +66,16 @@ class CrossEncoder:
         self._tokenizer = WordPieceTokenizer(self._vocabulary)
         self._word_vectors, self._word_scales = stored["words"], stored["words_scale"].astype(np.float32)
         self._arrays = _dequantized(stored)
-        self._passages = PassageCache(lambda texts, _: self._passage(*texts), max_bytes=CACHED_BYTES)
+        self._passages: BoundedCache[PassageStates] = BoundedCache(max_bytes=CACHED_BYTES)
 
     def scores(self, question: str, history: str, passages: Sequence[str]) -> list[float]:
         """Return for each passage the log odds, as the head was fitted, that it answers the question.
 
         Takes about 15 ms for three passages, and 20 ms more for each that is not cached.
         """
-        known = [self._passages.get((passage,)) for passage in passages]
-        return self._scores(self.question_states(question, history), known) if known else []
+        if not passages:
+            return []
+        return self._scores(self.question_states(question, history), self._known(passages))
 
     def question_tokens(self, question: str, history: str) -> list[int]:
         tokens = self._tokenizer.tokenize(shortened(question))
@@ -85,11 +89,26 @@ class CrossEncoder:
         return [self._vocabulary[FIRST], *tokens, self._vocabulary[LAST]]
 
     def question_states(self, question: str, history: str) -> Vectors:
-        return self._frozen(self.question_tokens(question, history), FROZEN_LAYERS)[-1]
+        ((*_, states),) = self._frozen([self.question_tokens(question, history)], FROZEN_LAYERS)
+        return states
 
-    def passage_states(self, passage: str) -> list[Vectors]:
-        """Return the states of a passage before each joint layer."""
-        return self._frozen(self.passage_tokens(passage), FROZEN_LAYERS + JOINT_LAYERS - 1)[FROZEN_LAYERS - 1 :]
+    def passage_states(self, passages: Sequence[str]) -> list[list[Vectors]]:
+        """Return for each passage its states before each joint layer."""
+        tokens = [self.passage_tokens(passage) for passage in passages]
+        return [states[FROZEN_LAYERS - 1 :] for states in self._frozen(tokens, FROZEN_LAYERS + JOINT_LAYERS - 1)]
+
+    def forget_passages(self) -> None:
+        """Empty the cache of this process, to measure drafts from articles that it has not seen."""
+        self._passages.clear()
+
+    def _known(self, passages: Sequence[str]) -> list[PassageStates]:
+        """Return the states of the passages; those that are not cached are read together, in a quarter less time."""
+        known = {passage: self._passages.find((passage,)) for passage in passages}
+        missing = [passage for passage, states in known.items() if states is None]
+        if missing:
+            for passage, layers in zip(missing, self.passage_states(missing), strict=True):
+                known[passage] = self._passages.hold((passage,), self._attended(layers))
+        return [states for passage in passages if (states := known[passage]) is not None]
 
     def _scores(self, question: Vectors, passages: Sequence[PassageStates]) -> list[float]:
         """Return the score of each passage for the states of a question."""
@@ -98,26 +117,31 @@ class CrossEncoder:
             states = self._joint(states, [one.keys_and_values[layer] for one in passages], f"joint{layer}")
         return [self._score(own, one.states.astype(np.float32)) for own, one in zip(states, passages, strict=True)]
 
-    def _passage(self, passage: str) -> PassageStates:
-        marked = [states + self._arrays["passage_mark"] for states in self.passage_states(passage)]
+    def _attended(self, states: Sequence[Vectors]) -> PassageStates:
+        """Return what questions attend to, of a passage with these states before each joint layer."""
+        marked = [one + self._arrays["passage_mark"] for one in states]
         keys_and_values = []
-        for layer, states in enumerate(marked):
+        for layer, own in enumerate(marked):
             weights, bias = (self._arrays[f"joint{layer}.attention{part}"][..., WIDTH:] for part in ("", "_bias"))
-            parts = (states @ weights + bias).reshape(len(states), 2, HEADS, -1)
+            parts = (own @ weights + bias).reshape(len(own), 2, HEADS, -1)
             keys_and_values.append(parts.transpose(1, 2, 0, 3).astype(np.float16))
         return PassageStates(tuple(keys_and_values), marked[-1].astype(np.float16))
 
-    def _frozen(self, tokens: Sequence[int], layers: int) -> list[Vectors]:
-        """Return the states behind each of the first layers."""
-        numbers = np.array(tokens)
-        words = self._word_vectors[numbers] * self._word_scales[numbers]
-        states = _normalized(words + self._arrays["positions"][: len(tokens)], self._arrays["words_norm"])
-        behind = []
+    def _frozen(self, texts: Sequence[Sequence[int]], layers: int) -> list[list[Vectors]]:
+        """Return for each text, of which the tokens are given, its states behind each of the first layers."""
+        tokens = np.concatenate(texts)
+        ends = np.cumsum([len(own) for own in texts])[:-1]
+        positions = np.concatenate([self._arrays["positions"][: len(own)] for own in texts])
+        words = self._word_vectors[tokens] * self._word_scales[tokens]
+        states = _normalized(words + positions, self._arrays["words_norm"])
+        behind: list[list[Vectors]] = [[] for _ in texts]
         for layer in range(layers):
             name = f"layer{layer}"
-            parts = self._linear(states, f"{name}.attention").reshape(len(tokens), 3, HEADS, -1).transpose(1, 2, 0, 3)
-            states = self._feed_forward(states, _attention(*parts), name)
-            behind.append(states)
+            parts = self._linear(states, f"{name}.attention").reshape(len(tokens), 3, HEADS, -1)
+            attended = [_attention(*own.transpose(1, 2, 0, 3)) for own in np.split(parts, ends)]
+            states = self._feed_forward(states, np.concatenate(attended), name)
+            for own_states, own in zip(behind, np.split(states, ends), strict=True):
+                own_states.append(own)
         return behind
 
     def _joint(self, states: Vectors, passages: Sequence[NDArray[np.float16]], name: str) -> Vectors:
@@ -145,7 +169,8 @@ class CrossEncoder:
         return _normalized(states + self._linear(hidden, f"{name}.narrow"), self._arrays[f"{name}.narrow_norm"])
 
     def _linear(self, states: Vectors, name: str) -> Vectors:
-        product: Vectors = states @ self._arrays[name] + self._arrays[f"{name}_bias"]
+        product: Vectors = states @ self._arrays[name]
+        product += self._arrays[f"{name}_bias"]
         return product
 
 
@@ -175,7 +200,8 @@ def _dequantized(stored: Mapping[str, NDArray[Any]]) -> dict[str, Vectors]:
 def _attention(queries: Vectors, keys: Vectors, values: Vectors) -> Vectors:
     """Return what each query, of HEADS x queries x width, reads of the values, as a row for all heads."""
     weights = queries @ keys.transpose(0, 2, 1) / np.float32(np.sqrt(queries.shape[2]))
-    weights = np.exp(weights - weights.max(axis=-1, keepdims=True))
+    weights -= weights.max(axis=-1, keepdims=True)
+    np.exp(weights, out=weights)
     weights /= weights.sum(axis=-1, keepdims=True)
     attended: Vectors = (weights @ values).transpose(1, 0, 2).reshape(queries.shape[1], -1)
     return attended
@@ -183,22 +209,25 @@ def _attention(queries: Vectors, keys: Vectors, values: Vectors) -> Vectors:
 
 def _normalized(states: Vectors, gain_and_bias: Vectors) -> Vectors:
     """Scale each row to mean 0 and variance 1, then by the layer's own gain and bias."""
-    centred = states - states.mean(axis=-1, keepdims=True)
-    variance = np.einsum("ij,ij->i", centred, centred)[:, None] / centred.shape[1]
+    normalized: Vectors = states - states.mean(axis=-1, keepdims=True)
+    variance = np.einsum("ij,ij->i", normalized, normalized)[:, None] / normalized.shape[1]
     gain, bias = gain_and_bias
-    normalized: Vectors = centred / np.sqrt(variance + EPSILON) * gain + bias
+    normalized /= np.sqrt(variance + EPSILON)
+    normalized *= gain
+    normalized += bias
     return normalized
 
 
 def _gelu(values: Vectors) -> Vectors:
-    """Gaussian error linear unit, with the error function by Abramowitz and Stegun, 7.1.26 (error below 1.5e-7)."""
-    size = np.abs(values) * np.float32(np.sqrt(0.5))
-    t = 1 / (1 + np.float32(0.3275911) * size)
-    polynomial = np.full_like(t, 1.061405429)
-    for coefficient in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
-        polynomial = polynomial * t + np.float32(coefficient)
-    error = 1 - polynomial * t * np.exp(-size * size)
-    activated: Vectors = values * (1 + np.sign(values) * error) / 2
+    """Gaussian error linear unit, approximated by tanh as in BERT: it differs by less than 0.0005."""
+    activated: Vectors = values * values
+    activated *= GELU_CUBIC * GELU_SCALE
+    activated += GELU_SCALE
+    activated *= values
+    np.tanh(activated, out=activated)
+    activated += 1
+    activated *= values
+    activated *= np.float32(0.5)
     return activated
 
 

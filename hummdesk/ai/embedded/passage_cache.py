@@ -31,11 +31,10 @@ class Computed(Protocol):
 Value = TypeVar("Value", bound=Computed)
 
 
-class PassageCache(Generic[Value]):
+class BoundedCache(Generic[Value]):
     """The most recently used groups of texts, at most `max_bytes` with what is computed of them; one is always held."""
 
-    def __init__(self, compute: Callable[[tuple[str, ...], bytes], Value], *, max_bytes: int) -> None:
-        self._compute = compute
+    def __init__(self, *, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._entries: OrderedDict[tuple[str, ...], tuple[Value, int]] = OrderedDict()
         """With the size of each, since Python counts a text as larger once it has been encoded as UTF-8."""
@@ -45,15 +44,31 @@ class PassageCache(Generic[Value]):
         self._entries.clear()
         self.size = 0
 
-    def get(self, texts: tuple[str, ...], encoded: bytes = b"") -> Value:
-        """Return what is held of these texts, or compute it, of the stored encodings of a source if they fit."""
-        if (found := self._entries.get(texts)) is not None:
-            self._entries.move_to_end(texts)
-            return found[0]
-        passages = self._compute(texts, encoded)
-        size = passages.size + sum(map(sys.getsizeof, texts))
-        self._entries[texts] = passages, size
+    def find(self, texts: tuple[str, ...]) -> Value | None:
+        """Return what is held of these texts."""
+        if (found := self._entries.get(texts)) is None:
+            return None
+        self._entries.move_to_end(texts)
+        return found[0]
+
+    def hold(self, texts: tuple[str, ...], computed: Value) -> Value:
+        """Hold what is computed of these texts, which are not held yet, and return it."""
+        size = computed.size + sum(map(sys.getsizeof, texts))
+        self._entries[texts] = computed, size
         self.size += size
         while self.size > self._max_bytes and len(self._entries) > 1:
             self.size -= self._entries.popitem(last=False)[1][1]
-        return passages
+        return computed
+
+
+class PassageCache(BoundedCache[Passages]):
+    """What is computed of the passages of the most recently used sources."""
+
+    def __init__(self, compute: Callable[[tuple[str, ...], bytes], Passages], *, max_bytes: int) -> None:
+        super().__init__(max_bytes=max_bytes)
+        self._compute = compute
+
+    def get(self, texts: tuple[str, ...], encoded: bytes = b"") -> Passages:
+        """Return what is held of a source with these texts, or compute it, of their stored encodings if they fit."""
+        found = self.find(texts)
+        return self.hold(texts, self._compute(texts, encoded)) if found is None else found

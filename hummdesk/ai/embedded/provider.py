@@ -7,6 +7,7 @@ from hummdesk.ai.embedded import answer, language, letters, summary
 from hummdesk.ai.embedded.analysis import MessageFeatures, extract_features
 from hummdesk.ai.embedded.answer import Part
 from hummdesk.ai.embedded.classification import classify
+from hummdesk.ai.embedded.cross_encoder import load_cross_encoder
 from hummdesk.ai.embedded.source_ranking import RankedSource, rank_by_clause, rank_sources, select_sources
 from hummdesk.ai.inference_batching import inference_batcher
 from hummdesk.ai.message_text import message_text
@@ -40,6 +41,7 @@ class EmbeddedProvider:
     def __init__(self) -> None:
         # Load the models now, so that processes forked afterwards share their memory.
         classify(extract_features(["Hello"])[0], Context())
+        load_cross_encoder()
         self._features = inference_batcher(extract_features, max_read=letters.MAX_CHARACTERS)
 
     async def classify(self, message: IncomingMessage, context: Context) -> Classification:

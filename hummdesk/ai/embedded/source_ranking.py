@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 
-from hummdesk.ai.embedded import article_text, classifiers, language
+from hummdesk.ai.embedded import article_text, classifiers, language, reranking
 from hummdesk.ai.embedded.analysis import MessageFeatures
 from hummdesk.ai.embedded.article_text import Sentence
 from hummdesk.ai.embedded.chunks import chunks_by_sentence, nearest_chunk
@@ -28,6 +28,13 @@ FOLLOW_UP_SCOPE = 0.1
 """Least probability of being in scope for a message that may follow up another one: "And then?" is in scope enough."""
 SHORT_BODY = 45
 """Words of an article that is found and quoted as a whole."""
+ENGLISH = "en"
+"""The language of the cross-encoder."""
+RERANKING_MARGIN = 0.3
+"""How much more probable a source must be by the cross-encoder than the first one, to come before it.
+
+It judges better whether a source answers than which of two similar ones does.
+"""
 CLAIM_MARGIN = 0.25
 """How much less probable a source may be and still come before one that may claim an action that was not done."""
 
@@ -64,13 +71,11 @@ class Source:
 
     @property
     def chunks(self) -> tuple[str | None, ...]:
-        """For each passage the text that the cross-encoder reads; None where other passages say more precisely which.
+        """For each passage of an article the text that the cross-encoder reads: of a question, that question.
 
-        Of a past answer it reads the question, and of a question that an article answers, that question.
+        None where other passages say more precisely which.
         """
         title, questions = self.citation.title, self.questions
-        if self.citation.kind == "past_answer":
-            return (title,)
         if not self.sentences:
             return (None, f"{title}. {self.body}", *questions)
         return (None, None, *questions, *(2 * chunks_by_sentence(title, self.sentences)))
@@ -110,6 +115,38 @@ class RankedClause:
 
 
 def rank_sources(message: MessageFeatures, knowledge: Knowledge, history: Sequence[Turn] = ()) -> list[RankedSource]:
+    """Return all sources, the best first; none for a message without words.
+
+    If message and first source are English, the cross-encoder judges the first few sources, of which it reads English
+    articles. One of them comes first in place of another only if it is much more probable.
+    """
+    ranked = rank_by_retrieval(message, knowledge, history)
+    first = ranked[: reranking.CANDIDATES]
+    if message.language != ENGLISH or not first or not reranking.is_doubtful(one.probability for one in first):
+        return ranked
+    chunks = {number: chunk for number, one in enumerate(first) if (chunk := _english_chunk(one)) is not None}
+    if 0 not in chunks:
+        return ranked
+    candidates = [(first[number].probability, chunk) for number, chunk in chunks.items()]
+    for number, probability in zip(chunks, reranking.rerank(message.text, history, candidates), strict=True):
+        first[number] = replace(first[number], probability=probability)
+    best = first[max(chunks, key=lambda number: first[number].probability)]
+    if best.probability - first[0].probability > RERANKING_MARGIN:
+        first = [best, *(one for one in first if one is not best)]
+    return [*first, *ranked[len(first) :]]
+
+
+def _english_chunk(ranked: RankedSource) -> str | None:
+    """Return what the cross-encoder reads of a source; None unless it is an English article."""
+    if ranked.source.citation.kind != "article":
+        return None
+    chunk = ranked.nearest_chunk
+    return chunk if language.detect(chunk) == ENGLISH else None
+
+
+def rank_by_retrieval(
+    message: MessageFeatures, knowledge: Knowledge, history: Sequence[Turn] = ()
+) -> list[RankedSource]:
     """Return all sources, the best first; none for a message without words.
 
     Best are those that are most similar by `PassageIndex.search`; the probability weighs other evidence, too, so that

@@ -12,6 +12,7 @@ import pytest
 
 from hummdesk.ai import knowledge_base
 from hummdesk.ai.embedded import retrieval, stored_encodings
+from hummdesk.ai.embedded.cross_encoder import load_cross_encoder
 from hummdesk.ai.embedded.embedding import DIMENSIONS, MODEL, embed, normalize
 from hummdesk.ai.embedded.encoder import encode
 from hummdesk.ai.embedded.retrieval import queries_of
@@ -95,6 +96,7 @@ async def find(database: Database, account_id: UUID, text: str) -> tuple[Knowled
 async def draft(provider: Provider, knowledge: Knowledge, text: str) -> float:
     """Draft in a process that has not seen the articles before; return the milliseconds of processor time."""
     retrieval.forget_passages()
+    load_cross_encoder().forget_passages()
     started = time.process_time()
     await provider.draft(IncomingMessage(content=text, customer_name="Maya"), Context(), knowledge)
     return 1000 * (time.process_time() - started)
@@ -125,4 +127,4 @@ async def test_10000_articles_are_searched_in_one_scan_and_not_encoded_for_a_dra
     print(f"p95: scan {p95(scans):.0f} ms, search {p95(searches):.0f} ms")
     print(f"p95: draft {p95(drafts):.0f} ms, without what is stored {p95(without):.0f} ms")
     assert p95(searches) <= 2.5 * p95(scans), "a join with the vectors of a message would take three times as long"
-    assert p95(drafts) <= p95(without) / 2
+    assert p95(drafts) <= 0.7 * p95(without), "the cross-encoder, which reads two articles, takes a third of a draft"

@@ -57,8 +57,3 @@ def test_nearest_chunk_of_a_short_article_is_the_article_or_its_question() -> No
     source = article("We repair boots.", "Do you sell laces?")
     assert chunk(source, "Can you mend my boots?") == "Boots. We repair boots."
     assert chunk(source, "laces for sale?") == "Do you sell laces?"
-
-
-def test_chunk_of_a_past_answer_is_its_question() -> None:
-    past = Source(Citation(kind="past_answer", title="Do you sell laces?", id="1"), "Yes, Maya, in brown.")
-    assert chunk(past, "laces?") == "Do you sell laces?"

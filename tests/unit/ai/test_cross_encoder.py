@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hummdesk.ai.embedded import cross_encoder
 from hummdesk.ai.embedded.cross_encoder import CrossEncoder, PassageStates, load_cross_encoder
 from hummdesk.ai.embedded.encoder import Vectors
-from hummdesk.ai.embedded.passage_cache import PassageCache
+from hummdesk.ai.embedded.passage_cache import BoundedCache
 
 RECORDED: list[dict[str, Any]] = json.loads(Path(__file__).with_name("cross_encoder.json").read_text(encoding="utf-8"))
 """Scores by the model in float32, as it was fitted, with the original's layers: `question`, `history`, `passages`."""
@@ -67,42 +68,58 @@ def test_long_passage_is_read_at_its_beginning(encoder: CrossEncoder) -> None:
     assert scores[0] == scores[1]
 
 
-def test_passage_is_encoded_once(encoder: CrossEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded: list[str] = []
+@pytest.fixture
+def encoded(encoder: CrossEncoder, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The passages that are encoded together; at first, none is cached."""
+    groups: list[list[str]] = []
     compute = encoder.passage_states
 
-    def recorded(passage: str) -> list[Vectors]:
-        encoded.append(passage)
-        return compute(passage)
+    def recorded(passages: Sequence[str]) -> list[list[Vectors]]:
+        groups.append(list(passages))
+        return compute(passages)
 
     monkeypatch.setattr(encoder, "passage_states", recorded)
-    passages = ["Repairs. We repair boots.", "Sizes. We have sizes 35 to 46."]
-    first = encoder.scores(QUESTION, "", passages)
-    encoder.scores("Do you repair soles?", "", passages)
-    assert encoder.scores(QUESTION, "", passages) == first
-    assert encoded == passages
+    encoder.forget_passages()
+    return groups
 
 
-def test_least_recently_used_passages_leave_the_cache(encoder: CrossEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded: list[str] = []
+def test_passage_is_encoded_once_and_together_with_others_that_are_new(
+    encoder: CrossEncoder, encoded: list[list[str]]
+) -> None:
+    repairs, sizes = "Repairs. We repair boots.", "Sizes. We have sizes 35 to 46."
+    alone = encoder.scores(QUESTION, "", [RETURNS])
+    mixed = encoder.scores(QUESTION, "", [sizes, RETURNS, repairs])
+    assert encoded == [[RETURNS], [sizes, repairs]]
+    assert mixed[1:2] == pytest.approx(alone, abs=1e-4)
+    assert encoder.scores(QUESTION, "", [repairs, sizes]) == pytest.approx([mixed[2], mixed[0]], abs=1e-4)
+    encoder.scores("Do you repair soles?", "", [RETURNS, repairs, repairs])
+    assert len(encoded) == 2
 
-    def compute(texts: tuple[str, ...], _: bytes) -> PassageStates:
-        encoded.extend(texts)
-        return encoder._passage(*texts)
 
-    of_one = encoder._passage(RETURNS)
-    most = 2 * (of_one.size + sys.getsizeof(RETURNS))
-    monkeypatch.setattr(encoder, "_passages", PassageCache(compute, max_bytes=most))
+def test_least_recently_used_passages_leave_the_cache(
+    encoder: CrossEncoder, encoded: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = size_of(encoder, RETURNS)
+    cache: BoundedCache[PassageStates] = BoundedCache(max_bytes=2 * (size + sys.getsizeof(RETURNS)))
+    monkeypatch.setattr(encoder, "_passages", cache)
+    encoded.clear()
     others = [RETURNS.replace("60", number) for number in ("61", "62", "63")]
     for passage in (RETURNS, *others, RETURNS):
         encoder.scores(QUESTION, "", [passage])
-        assert encoder._passages.size <= most
-    assert encoded == [RETURNS, *others, RETURNS]
+        assert cache.size <= 2 * (size + sys.getsizeof(RETURNS))
+    assert encoded == [[one] for one in (RETURNS, *others, RETURNS)]
 
 
 def test_size_of_a_passage_is_that_of_its_arrays(encoder: CrossEncoder) -> None:
-    states = encoder._passage(RETURNS)
-    tokens = len(encoder.passage_tokens(RETURNS))
+    size, tokens = size_of(encoder, RETURNS), len(encoder.passage_tokens(RETURNS))
     values = tokens * cross_encoder.WIDTH * (1 + 2 * cross_encoder.JOINT_LAYERS)
-    assert states.size == 2 * values
-    assert cross_encoder.CACHED_BYTES // (states.size * cross_encoder.MAX_TOKENS // tokens) > 60
+    assert size == 2 * values
+    assert cross_encoder.CACHED_BYTES // (size * cross_encoder.MAX_TOKENS // tokens) > 60
+
+
+def size_of(encoder: CrossEncoder, passage: str) -> int:
+    encoder.forget_passages()
+    encoder.scores(QUESTION, "", [passage])
+    states = encoder._passages.find((passage,))
+    assert states is not None
+    return states.size
