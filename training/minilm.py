@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hummdesk.ai.embedded.cross_encoder import FROZEN_LAYERS, JOINT_LAYERS, MAX_TOKENS, quantized
+from hummdesk.ai.embedded.cross_encoder import MAX_TOKENS, PASSAGE_LAYERS, quantized
 
 LAYER = {
     "output": "attention.output.dense",
@@ -54,7 +54,7 @@ def frozen_arrays(model: Arrays, vocabulary: Sequence[str]) -> Arrays:
         "words_norm": np.stack([embeddings["LayerNorm"], model["embeddings.LayerNorm.bias"]]),
         "positions": positions[:MAX_TOKENS].astype(np.float16),
     }
-    for layer in range(FROZEN_LAYERS + JOINT_LAYERS - 1):
+    for layer in range(PASSAGE_LAYERS):
         arrays |= stored_layer(layer_arrays(model, layer), f"layer{layer}")
     return arrays
 
