@@ -137,8 +137,11 @@ def test_no_source_is_ranked_without_knowledge() -> None:
     assert ranked(DOUBTFUL, ()) == []
 
 
-def test_cross_encoder_finds_the_article_that_answers_in_other_words() -> None:
-    assert ranked(DOUBTFUL)[0].source.citation.id == "returns"
+def test_cross_encoder_raises_the_probability_of_an_article_that_answers_in_other_words() -> None:
+    before, after = retrieved(DOUBTFUL)[0], ranked(DOUBTFUL)[0]
+    assert after.source == before.source
+    assert after.source.citation.id == "returns"
+    assert after.probability > before.probability + 0.05
 
 
 @pytest.mark.parametrize("body", ["word " * 2000, "x" * 10_000, "\n" * 10_000, "", "## \n\n* \n1. "])
