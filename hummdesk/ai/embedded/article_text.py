@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from hummdesk.ai.text import SENTENCE_END
 
@@ -20,6 +20,10 @@ CHARACTERS_PER_WORD = 8
 """More than in languages with spaces: for the others, and for text that is no language."""
 MAX_SENTENCE = 700
 """Characters of a sentence."""
+MAX_HEADING = 150
+"""Characters of a heading: each sentence below it is read together with it."""
+MAX_SENTENCES = 250
+"""Sentences of an article: one of the longest permitted text has about as many, unless it is made of odd ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def count_words(text: str) -> int:
 
 @lru_cache(maxsize=200)
 def sentences(body: str) -> tuple[Sentence, ...]:
-    return tuple(_sentences(body))
+    return tuple(islice(_sentences(body), MAX_SENTENCES))
 
 
 def _sentences(body: str) -> Iterator[Sentence]:
@@ -60,7 +64,7 @@ def _sentences(body: str) -> Iterator[Sentence]:
     items = _numbered_items(lines)
     for place, line in enumerate(lines):
         if _HEADING.match(line):
-            heading = _HEADING.sub("", line)
+            heading = _HEADING.sub("", line)[:MAX_HEADING]
         elif line:
             is_warning = is_first and line.startswith(_BOLD) and line.endswith(_BOLD)
             mark, (first, *others) = _split(line, is_numbered_item=place in items)

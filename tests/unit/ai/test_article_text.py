@@ -2,7 +2,7 @@
 
 import pytest
 
-from hummdesk.ai.embedded.article_text import sentences
+from hummdesk.ai.embedded.article_text import MAX_HEADING, MAX_SENTENCES, sentences
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,13 @@ def test_item_has_the_bullet_or_number_that_is_written() -> None:
         ("1)", True, True),
         ("2)", True, False),
     ]
+
+
+def test_article_of_thousands_of_lines_has_a_bounded_number_of_sentences() -> None:
+    assert len(sentences("a\n" * 10_000)) == MAX_SENTENCES
+    assert len(sentences("A sentence of many words, as they are written. " * 200)) == 200
+
+
+def test_heading_of_a_whole_page_is_cut() -> None:
+    (only,) = sentences(f"# {'Heading ' * 1000}\nIt leaves at nine.")
+    assert len(only.heading) == MAX_HEADING
