@@ -65,7 +65,8 @@ def test_wheel_contains_sql_pages_models_and_tasks_and_nothing_else(wheel: Path)
     queries = {f"hummdesk/{path.relative_to(ROOT)}" for path in (ROOT / "sql").rglob("*.sql")}
     assert queries <= names
     assert {"hummdesk/web/index.html", "hummdesk/web/widget.js", "tasks/classify.py"} <= names
-    models = {"weights.npz", "letters.npz", "cross_encoder.npz", "cross_encoder.md", "lid.176.ftz", "lid.176.md"}
+    models = {"weights.npz", "letters.npz", "cross_encoder.npz", "lid.176.ftz"}
+    models |= {"cross_encoder.md", "cross_encoder.LICENSE.txt", "lid.176.md"}
     assert {f"hummdesk/ai/embedded/{name}" for name in models} <= names
     assert {name.partition("/")[0] for name in names} == {"hummdesk", "tasks", f"hummdesk-{__version__}.dist-info"}
     assert not [name for name in names if "__pycache__" in name or name == "hummdesk/web/built"]
