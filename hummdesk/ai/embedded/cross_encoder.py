@@ -2,7 +2,7 @@
 
 The model is all-MiniLM-L6-v2 (`cross_encoder.md`), which is English, with two changes. Its first four layers, which are
 the original's, read question and passage apart. In the last two, the question attends to both. The passage attends to
-itself only, in layers of the original, so that nothing which is computed of it depends on the question. The last two
+itself only, in layers of the original, so that its states do not depend on the question. The last two
 layers of the question were fitted by `training/cross_encoder.py`, as was the head, which reads the question's states
 and their similarity to the passage's.
 
@@ -44,7 +44,7 @@ PASSAGE_TOKENS = 78
 MAX_TOKENS = PASSAGE_TOKENS + 2
 """Of a question or a passage, with the marks of its beginning and its end."""
 CACHED_BYTES = 20_000_000
-"""Size of the passages that are cached per process: of about 60."""
+"""Size of the passages that are cached per process: of about 65."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class CrossEncoder:
         texts = [self.question_tokens(question, history), *map(self.passage_tokens, missing)]
         asked, *layers_of_missing = self._frozen(texts, PASSAGE_LAYERS if missing else FROZEN_LAYERS)
         for passage, layers in zip(missing, layers_of_missing, strict=True):
-            known[passage] = self._passages.hold((passage,), self._attended(layers[FROZEN_LAYERS - 1 :]))
+            known[passage] = self._passages.put((passage,), self._attended(layers[FROZEN_LAYERS - 1 :]))
         attended = [states for passage in passages if (states := known[passage]) is not None]
         return self._scores(asked[FROZEN_LAYERS - 1], attended)
 

@@ -1,4 +1,4 @@
-"""Cache of what is computed of passages, bounded by its size."""
+"""Caches of values that were computed from passages, bounded by their size."""
 
 import sys
 from collections import OrderedDict
@@ -32,7 +32,7 @@ Value = TypeVar("Value", bound=Computed)
 
 
 class BoundedCache(Generic[Value]):
-    """The most recently used groups of texts, at most `max_bytes` with what is computed of them; one is always held."""
+    """Values of the most recently used groups of texts, of at most `max_bytes` with the texts; one is always cached."""
 
     def __init__(self, *, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -45,14 +45,14 @@ class BoundedCache(Generic[Value]):
         self.size = 0
 
     def find(self, texts: tuple[str, ...]) -> Value | None:
-        """Return what is held of these texts."""
+        """Return the cached value of these texts."""
         if (found := self._entries.get(texts)) is None:
             return None
         self._entries.move_to_end(texts)
         return found[0]
 
-    def hold(self, texts: tuple[str, ...], computed: Value) -> Value:
-        """Hold what is computed of these texts, which are not held yet, and return it."""
+    def put(self, texts: tuple[str, ...], computed: Value) -> Value:
+        """Cache the value of these texts, which have none yet, and return it."""
         size = computed.size + sum(map(sys.getsizeof, texts))
         self._entries[texts] = computed, size
         self.size += size
@@ -62,13 +62,13 @@ class BoundedCache(Generic[Value]):
 
 
 class PassageCache(BoundedCache[Passages]):
-    """What is computed of the passages of the most recently used sources."""
+    """Passages of the most recently used sources."""
 
     def __init__(self, compute: Callable[[tuple[str, ...], bytes], Passages], *, max_bytes: int) -> None:
         super().__init__(max_bytes=max_bytes)
         self._compute = compute
 
     def get(self, texts: tuple[str, ...], encoded: bytes = b"") -> Passages:
-        """Return what is held of a source with these texts, or compute it, of their stored encodings if they fit."""
+        """Return the passages of a source with these texts, computed from their stored encodings if they fit."""
         found = self.find(texts)
-        return self.hold(texts, self._compute(texts, encoded)) if found is None else found
+        return self.put(texts, self._compute(texts, encoded)) if found is None else found

@@ -17,7 +17,7 @@ CANDIDATES = 2
 LEAST, MOST = 0.1, 0.9
 """Probability by retrieval of the best one, below and above which they are not: it would change few drafts."""
 WEIGHTS = (0.765, 0.199, 0.937)
-"""Of the score and of its margin, and the intercept, which is by 0.6 lower than fitted: a wrong draft costs more than
+"""Of the score and of its margin, and the intercept, which is 0.6 lower than fitted: a wrong draft costs more than
 none.
 """
 LONE_SCORE = -4.0

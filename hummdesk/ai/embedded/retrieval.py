@@ -161,8 +161,10 @@ class Searchable(Protocol):
 
 
 def forget_passages() -> None:
-    """Empty the cache of this process, to measure drafts from articles that it has not seen."""
+    """Empty the caches of this process, to measure drafts from articles that it has not seen."""
     _PASSAGES.clear()
+    _words.cache_clear()
+    _terms.cache_clear()
 
 
 def queries_of(text: str, history: Sequence[Turn] = ()) -> list[Query]:

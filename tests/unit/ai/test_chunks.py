@@ -41,7 +41,7 @@ def test_chunk_ends_before_the_sentence_that_would_make_it_too_long() -> None:
     assert {count_words(one) for one in chunks} == {most * count_words(SENTENCE)}
 
 
-def test_sentence_that_is_longer_than_a_chunk_is_one() -> None:
+def test_sentence_that_is_longer_than_a_chunk_is_its_own_chunk() -> None:
     sentences = article_text.sentences("Short one.\n" + "word " * 100 + "\nShort two.")
     assert [count_words(one) for one in chunks_by_sentence("", sentences)] == [2, 100, 2]
 
