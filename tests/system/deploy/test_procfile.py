@@ -77,18 +77,9 @@ async def test_procfile_processes_start_work_and_stop(env: dict[str, str], node:
     port = free_port(0)
     url, flower = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{env['FLOWER_PORT']}"
     async with honcho(env, port) as process:
-        assert process.stdout is not None
-        output = asyncio.ensure_future(process.stdout.read())
+        output = read_all(process)
         await until_ready(url, process)
-        async with asyncio.timeout(WAIT_SECONDS):
-            while await get(f"{flower}/workers") != 401:
-                await asyncio.sleep(0.1)
-        assert await get(f"{flower}/workers", Authorization=BASIC_AUTH) == 200
-        assert await get(f"{flower}/api/workers", Authorization="Basic b3BlcmF0b3I6d3Jvbmc=") == 401
-        assert await get(f"{flower}/healthcheck") == 200
-        async with asyncio.timeout(WAIT_SECONDS):  # until Flower has seen every worker
-            while json.loads(await body(f"{flower}/api/workers?status=1", Authorization=BASIC_AUTH)) != ALIVE:
-                await asyncio.sleep(0.1)
+        await until_flower_sees_workers(flower)
 
         expected = lines(
             (ROOT / "docs/quickstart.md").read_text().partition("It prints:\n\n```text\n")[2].partition("```")[0]
@@ -100,14 +91,47 @@ async def test_procfile_processes_start_work_and_stop(env: dict[str, str], node:
         for task in seen.values():
             assert re.fullmatch(r"\[?[\[(' ,)\]0-9a-f-]*", task["args"]), "ids only, no message text"
 
-        family = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(STOP_SECONDS):
-            await process.wait()
-        text = (await output).decode()
-        assert all(f"{name}.1 started" in text for name in PROCESSES), text
-        assert "SIGKILL" not in text, text
-        assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+        await stop(process, output)
+
+
+@pytest.mark.timeout(300)
+async def test_procfile_processes_start_and_stop(env: dict[str, str]) -> None:
+    """The short form of the test above: without the examples, which are Node.js programs."""
+    port = free_port(0)
+    async with honcho(env, port) as process:
+        output = read_all(process)
+        await until_ready(f"http://127.0.0.1:{port}", process)
+        await until_flower_sees_workers(f"http://127.0.0.1:{env['FLOWER_PORT']}")
+        await stop(process, output)
+
+
+def read_all(process: asyncio.subprocess.Process) -> "asyncio.Future[bytes]":
+    assert process.stdout is not None
+    return asyncio.ensure_future(process.stdout.read())
+
+
+async def until_flower_sees_workers(flower: str) -> None:
+    """Wait until Flower, which asks for its password, has seen every worker."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while await get(f"{flower}/workers") != 401:
+            await asyncio.sleep(0.1)
+    assert await get(f"{flower}/workers", Authorization=BASIC_AUTH) == 200
+    assert await get(f"{flower}/api/workers", Authorization="Basic b3BlcmF0b3I6d3Jvbmc=") == 401
+    assert await get(f"{flower}/healthcheck") == 200
+    async with asyncio.timeout(WAIT_SECONDS):
+        while json.loads(await body(f"{flower}/api/workers?status=1", Authorization=BASIC_AUTH)) != ALIVE:
+            await asyncio.sleep(0.1)
+
+
+async def stop(process: asyncio.subprocess.Process, output: "asyncio.Future[bytes]") -> None:
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(STOP_SECONDS):
+        await process.wait()
+    text = (await output).decode()
+    assert all(f"{name}.1 started" in text for name in PROCESSES), text
+    assert "SIGKILL" not in text, text
+    assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
 
 async def seen_tasks(flower: str) -> dict[str, dict[str, Any]]:

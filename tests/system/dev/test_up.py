@@ -184,6 +184,27 @@ async def test_new_home_serves_conversations_and_survives_kills_and_restarts(
     assert not list(temporary_folder.iterdir())
 
 
+async def test_up_replaces_a_killed_process_and_ends_all(
+    home: Path, fresh_database_url: str, servers: Servers, temporary_folder: Path
+) -> None:
+    """The short form of the test above: with the servers of the tests, and without a second start."""
+    redis_url = f"{servers.redis_url.removesuffix('/0')}/4"
+    named = {"DATABASE_URL": fresh_database_url, "REDIS_URL": redis_url, "JWT_SECRET": "s" * 40}
+    async with running(home, "--port", "0", env=named | {"TMPDIR": str(temporary_folder)}) as desk:
+        assert '"status":"ok"' in await until_ready(desk.port)
+        killed = desk.child("web")
+        os.kill(killed, signal.SIGKILL)
+        async with asyncio.timeout(START_SECONDS):
+            while not (home / "run" / "web.pid").exists() or desk.child("web") == killed:
+                await asyncio.sleep(0.05)
+        assert '"status":"ok"' in await until_ready(desk.port)
+        output = await desk.end(signal.SIGTERM)
+        assert "web was killed by SIGKILL and is restarted" in output
+        assert desk.process.returncode == 0
+        assert not list((home / "run").iterdir())
+    assert not list(temporary_folder.iterdir())
+
+
 @pytest.mark.parametrize(
     ("command", "workers"),
     [pytest.param("serve --workers 2", 2, marks=pytest.mark.systems), ("serve", 1), ("relay", 0)],
