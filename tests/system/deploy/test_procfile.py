@@ -88,8 +88,10 @@ async def test_procfile_processes_start_work_and_stop(env: dict[str, str], node:
             assert lines(output_of) == expected - ({"sent once"} if name.endswith(".ts") else set()), name
         seen = await seen_tasks(flower)
         assert {"hummdesk.classify", "hummdesk.draft"} <= {task["name"] for task in seen.values()}
-        for task in seen.values():
-            assert re.fullmatch(r"\[?[\[(' ,)\]0-9a-f-]*", task["args"]), "ids only, no message text"
+        arguments = [task["args"] for task in seen.values() if task["args"] is not None]  # Flower may miss an event
+        assert arguments
+        for one in arguments:
+            assert re.fullmatch(r"\[?[\[(' ,)\]0-9a-f-]*", one), "ids only, no message text"
 
         await stop(process, output)
 
