@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hummdesk.ai.embedded.encoder import Vectors
+from hummdesk.ai.embedded.encoder import MAX_CHARACTERS, Vectors, shortened
 from hummdesk.ai.embedded.passage_cache import BoundedCache
 from hummdesk.ai.embedded.wordpiece import FIRST, LAST, WordPieceTokenizer
 
@@ -34,8 +34,6 @@ EPSILON = 1e-12
 
 GELU_SCALE, GELU_CUBIC = np.float32(math.sqrt(2 / math.pi)), np.float32(0.044715)
 
-MAX_CHARACTERS = 600
-"""Characters that are read of a question: three quarters from its beginning, one quarter from its end."""
 QUESTION_BEGINNING, QUESTION_END = 32, 16
 """Tokens that are read of a question which has more than both."""
 HISTORY_TOKENS = 24
@@ -173,12 +171,6 @@ class CrossEncoder:
         product: Vectors = states @ self._arrays[name]
         product += self._arrays[f"{name}_bias"]
         return product
-
-
-def shortened(text: str) -> str:
-    if len(text) <= MAX_CHARACTERS:
-        return text
-    return f"{text[: MAX_CHARACTERS * 3 // 4]} {text[-MAX_CHARACTERS // 4 + 1 :]}"
 
 
 def quantized(weights: Vectors) -> tuple[NDArray[np.int8], NDArray[np.float16]]:

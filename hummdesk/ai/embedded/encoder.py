@@ -55,11 +55,12 @@ def encode(texts: Sequence[str]) -> Vectors:
 
 
 def _normalized(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", _shortened(text).encode(errors="replace").decode())
-    return _shortened(folded)  # NFKC can expand one character to 18
+    folded = unicodedata.normalize("NFKC", shortened(text).encode(errors="replace").decode())
+    return shortened(folded)  # NFKC can expand one character to 18
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return the text, of a longer one MAX_CHARACTERS of its beginning and its end."""
     if len(text) <= MAX_CHARACTERS:
         return text
     return f"{text[: MAX_CHARACTERS * 3 // 4]} {text[-MAX_CHARACTERS // 4 + 1 :]}"
