@@ -1797,7 +1797,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-CREATE TRIGGER knowledge_articles_forgotten BEFORE UPDATE OF title, body, questions ON knowledge_articles
+CREATE TRIGGER knowledge_articles_unencoded BEFORE UPDATE OF title, body, questions ON knowledge_articles
     FOR EACH ROW EXECUTE FUNCTION forget_encodings();
 
 CREATE FUNCTION date_article() RETURNS trigger

@@ -13,5 +13,5 @@ BEGIN
     RETURN NEW;
 END
 $$;
-CREATE TRIGGER knowledge_articles_forgotten BEFORE UPDATE OF title, body, questions ON knowledge_articles
+CREATE TRIGGER knowledge_articles_unencoded BEFORE UPDATE OF title, body, questions ON knowledge_articles
     FOR EACH ROW EXECUTE FUNCTION forget_encodings();
