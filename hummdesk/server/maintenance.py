@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
 
-from hummdesk.bus.token_leases import IDLE_SECONDS
+from hummdesk.bus import token_leases
 from hummdesk.core.errors import HummDeskError
 from hummdesk.core.metrics import ERRORS
 from hummdesk.core.periodic import Periodic
@@ -21,7 +21,7 @@ REMOVAL_SECONDS = 0.25
 """Interval at which published outbox entries are removed while no message is sent. The relay waits longer."""
 COUNTS_SECONDS = 1.0
 READINESS_SECONDS = 5.0
-IDLE_LEASES_SECONDS = 1.0
+RETURNS_SECONDS = 1.0
 """Shortest time between two returns of unused tokens."""
 IDLE_SHARDS_SECONDS = 30.0
 
@@ -48,7 +48,7 @@ def runners(context: ServerContext) -> list[Periodic]:
         Work(lease_seconds / 3, viewers.renew),
         Work(lease_seconds / 3, renew_counts),
         Work(COUNTS_SECONDS, report_changed_counts, context.sockets.counts.has_changed),
-        Work(IDLE_SECONDS, return_idle_leases),
+        Work(token_leases.IDLE_SECONDS, return_idle_leases),
         Work(IDLE_SHARDS_SECONDS, stop_idle_shards),
         Work(READINESS_SECONDS, check_readiness),
     ]
@@ -105,7 +105,7 @@ async def report_changed_counts(context: ServerContext) -> None:
 
 
 async def return_idle_leases(context: ServerContext) -> float:
-    return max(IDLE_LEASES_SECONDS, await context.rate_limits.return_idle())
+    return max(RETURNS_SECONDS, await context.rate_limits.return_idle())
 
 
 async def stop_idle_shards(context: ServerContext) -> None:

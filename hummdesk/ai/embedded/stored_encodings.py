@@ -33,7 +33,7 @@ def unpack(passages: Sequence[str], stored: bytes) -> Vectors | None:
 def _digest(passages: Sequence[str]) -> bytes:
     digest = blake2b(MODEL.encode(), digest_size=DIGEST_BYTES)
     for text in passages:
-        encoded = text.encode(errors="surrogatepass")
-        digest.update(len(encoded).to_bytes(8))
-        digest.update(encoded)
+        in_bytes = text.encode(errors="surrogatepass")
+        digest.update(len(in_bytes).to_bytes(8))
+        digest.update(in_bytes)
     return digest.digest()
